@@ -49,23 +49,35 @@ def command(
     from stylecam.models.own_style import find_own_style
     from stylecam.utils import paths
 
-    improve(find_own_style(paths.user_styles(), name), minutes, photos, threads, samples, as_json)
+    file = find_own_style(paths.user_styles(), name)
+    gain, stopped = improve(file, minutes, photos, threads, samples, json_report() if as_json else None)
+    if not as_json:
+        click.echo(f"{'stopped early' if stopped else 'done'}: {file.stem} {result_of(gain)}")
 
 
 def improve(
-    file: Path, minutes: float, photos: Path | None, threads: int | None, samples: Path | None, as_json: bool
-) -> None:
-    """Improve the style in `file`, and show it; see `command`."""
-    from stylecam.live.improving import check_installed
+    file: Path,
+    minutes: float,
+    photos: Path | None = None,
+    threads: int | None = None,
+    samples: Path | None = None,
+    listener: Callable[[Event], None] | None = None,
+) -> tuple[float, bool]:
+    """Improve the style in `file`, and show it where nobody else listens.
+
+    Returns:
+        By which share it is nearer to its picture, and whether the user stopped it.
+    """
+    from stylecam.live.improving import check_installed, check_minutes
     from stylecam.utils import paths
     from stylecam.utils.resources import limit_threads, usable_cores, yield_to_other_programs
 
+    check_minutes(minutes)
     check_installed()
     screen = ImprovementProgress()
     with says_what_is_kept(lambda: screen.kept):
         yield_to_other_programs()  # before PyTorch starts its threads
-        if not as_json:
-            screen.wait()
+        screen.wait()
         import torch
 
         from stylecam.training.improve import Improver, improving_alone
@@ -73,21 +85,18 @@ def improve(
         torch.set_num_threads(threads or usable_cores())
         limit_threads(1)
         with stopped_by_ctrl_c() as stop, improving_alone(paths.improving_file()):
-            improver = Improver(
-                file, minutes, photos=photos, sheet=samples, stop=stop, listener=_json_report() if as_json else screen
-            )
-            with contextlib.nullcontext() if as_json else screen:
+            improver = Improver(file, minutes, photos=photos, sheet=samples, stop=stop, listener=listener or screen)
+            with contextlib.nullcontext() if listener else screen:
                 improver.run()
-    if not as_json:
-        state = "stopped early" if stop.is_set() else "done"
-        click.echo(f"{state}: {improver.name}, {improver.steps} steps; {_result(improver.gain)}")
+    return improver.gain, stop.is_set()
 
 
-def _result(gain: float) -> str:
-    return f"it is {gain:.0%} nearer to its picture" if gain > 0 else "it is not better, and was left as it was"
+def result_of(gain: float) -> str:
+    """Return what the training has brought."""
+    return f"is {gain:.0%} nearer to its picture" if gain > 0 else "could not be made better, and is as it was"
 
 
-def _json_report() -> Callable[[Event], None]:
+def json_report() -> Callable[[Event], None]:
     """Return a listener that prints lines of JSON."""
     from stylecam.training.improve_worker import JsonReport
 

@@ -11,6 +11,7 @@ import click
 from stylecam.cli import shared_options as shared
 from stylecam.cli.completion import complete_file
 from stylecam.cli.interrupts import says_what_is_kept
+from stylecam.cli.styles_improve import improve, result_of
 from stylecam.errors import StylecamError, UsageError
 from stylecam.utils.files import user_path
 from stylecam.utils.text import printable, read_share
@@ -39,6 +40,8 @@ Examples:
       with what its card says
   stylecam styles learn scan.png --crop 0.1,0.05,0.8,0.9
       without the frame around the painting
+  stylecam styles learn harvest.jpg --minutes 5
+      and train it further for five minutes, which needs PyTorch
   stylecam styles learn ~/Paintings
       one style for each picture in a folder
 \b
@@ -55,12 +58,14 @@ Exit status: 0; 1 if some pictures failed; 2 if all failed or nothing was starte
     "--crop", metavar="LEFT,TOP,WIDTH,HEIGHT", callback=_read_crop,
     help="The part of the picture to learn from, as shares of it.  [default: all of it]",
 )  # fmt: skip
+@click.option("--minutes", type=float, help="Train each style further for so long, as stylecam styles improve does.")
 @shared.as_json
-def command(pictures: tuple[str, ...], as_json: bool, **options: Any) -> int:
+def command(pictures: tuple[str, ...], minutes: float | None, as_json: bool, **options: Any) -> int:
     """Make a style of a picture, or of each of several, in a second and without training.
 
     A small network predicts what the shipped networks need to paint like the picture.
     """
+    from stylecam.live.improving import check_installed, check_minutes
     from stylecam.models.catalog import shipped_models
     from stylecam.models.user_styles import UserStyles
     from stylecam.stylize.style_learning import StyleLearner, style_name
@@ -71,6 +76,9 @@ def command(pictures: tuple[str, ...], as_json: bool, **options: Any) -> int:
     if len(sources) > 1 and (options["name"] or options["title"]):
         raise UsageError("--name and --title are those of one picture; without them each style is named after its file")
     check_crop(options["crop"])
+    if minutes is not None:
+        check_installed()
+        check_minutes(minutes)
     styles = UserStyles(paths.user_styles(), shipped_models())
     styles.check_free(style_name(sources[0], options["name"]))
     learned: list[dict[str, Any]] = []
@@ -93,9 +101,19 @@ def command(pictures: tuple[str, ...], as_json: bool, **options: Any) -> int:
             learned.append(_describe(source, style, path, notes, seconds))
             if not as_json:
                 _print(learned[-1])
+            if minutes is not None:
+                learned[-1]["gain"], stopped = improve(path, minutes, listener=_ignore if as_json else None)
+                if not as_json:
+                    click.echo(f"{style.name} {result_of(learned[-1]['gain'])}")
+                if stopped:
+                    break
     if as_json:
         shared.print_json({"learned": learned, "failed": failed})
     return 0 if not failed else 1 if learned else 2
+
+
+def _ignore(_: object) -> None:
+    """Take no note of an event."""
 
 
 def _sources(texts: tuple[str, ...]) -> list[Path]:

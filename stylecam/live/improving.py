@@ -25,7 +25,7 @@ from stylecam.utils.process import ChildProcess
 from stylecam.utils.resources import usable_cores
 from stylecam.utils.worker import Worker
 
-LEAST_MINUTES, MOST_MINUTES = 0.5, 60.0
+LEAST_MINUTES, MOST_MINUTES = 0.1, 600.0
 _WORKER = "stylecam.training.improve_worker:main"
 _END_S = 3.0
 """How long the process has to write what it has learned when this one ends."""
@@ -130,10 +130,7 @@ class Improvements:
         """
         self._check()
         find_own_style(self._folder, name)
-        if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
-            raise UsageError(
-                Message("a style can be improved for {least} to {most} minutes", least=LEAST_MINUTES, most=MOST_MINUTES)
-            )
+        check_minutes(minutes)
         with self._lock:
             if self._is_under_way(name):
                 return
@@ -261,6 +258,14 @@ def check_installed() -> None:
     require(
         "torch", "onnx", purpose="improving a style (200 MB to download)", extra="train", error=TrainingUnavailableError
     )
+
+
+def check_minutes(minutes: float) -> None:
+    """Raise UsageError where the minutes of a training are out of range."""
+    if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
+        raise UsageError(
+            Message("a style can be improved for {least:g} to {most:g} minutes", least=LEAST_MINUTES, most=MOST_MINUTES)
+        )
 
 
 def _child(command: Sequence[str], on_line: Callable[[str], None]) -> ChildProcess:

@@ -19,6 +19,7 @@ from stylecam.errors import ModelFormatError, TrainingDataError, TrainingFailedE
 from stylecam.models.catalog import shipped_models
 from stylecam.models.own_style import LearnedRows, OwnStyle
 from stylecam.stylize.sample_grid import write_sample_grid
+from stylecam.stylize.style_learning import redraft
 from stylecam.training.dataset import PhotoDataset
 from stylecam.training.device import out_of_memory_as_error, pick_bfloat16, pick_device
 from stylecam.training.events import FileSaved, Listener, RowsChecked, StepEvent, skipping_on_error
@@ -32,7 +33,6 @@ from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.file_lock import try_lock
 
 WRITE_EVERY_S = 20.0
-LEAST_MINUTES, MOST_MINUTES = 0.05, 600.0
 SHARES = {"rich": 2.0, "lean": 1.0}
 """How the time is divided among the tiers."""
 _CROP, _RATE, _WARM_UP = 320, 0.03, 10
@@ -55,8 +55,9 @@ class Improver:
         bodies: the files of the banks whose bodies are trained; None for those that come with stylecam.
 
     Raises:
-        UsageError: the minutes are out of range.
+        UsageError: the minutes are no time that a training can take.
         ModelFormatError: the style's file is missing or damaged.
+        SourceUnreadableError: the style's picture is damaged.
         TrainingDataError: the style has no picture, or the photographs or VGG-16 cannot be read.
         TrainingFailedError: there is not enough memory.
     """
@@ -76,8 +77,6 @@ class Improver:
         clock: Clock | None = None,
         bodies: Sequence[Path] | None = None,
     ) -> None:
-        if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
-            raise UsageError(f"--minutes must be between {LEAST_MINUTES:g} and {MOST_MINUTES:g}, for example 5")
         self._file, self._minutes, self._sheet = file, minutes, sheet
         self._listener, self._stop, self._clock = listener, stop or threading.Event(), clock or SystemClock()
         self._style = OwnStyle.read(file)
@@ -95,6 +94,8 @@ class Improver:
         malloc.keep_large_blocks()
         files = sorted(shipped_models().glob("*.onnx")) if bodies is None else bodies
         found = [body for body in map(Body.read, files) if body is not None]
+        if not {body.rows.body for body in found} <= set(self._style.rows):
+            self._style = redraft(self._style)
         hparams = Hyperparameters(
             minutes=self._minutes, frozen=True, crop=_CROP, norm_rate=_RATE, warm_up=_WARM_UP,
             seed=int(np.random.default_rng().integers(2**31)),  # a second run sees other crops than the first

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stylecam.errors import ModelFormatError, SourceUnreadableError, TrainingDataError
+from stylecam.errors import ModelFormatError, TrainingDataError
 from stylecam.media.frame import Image, Size
 from stylecam.media.image_file import ImageFile
 from stylecam.media.transforms import resize
@@ -41,16 +41,13 @@ class OwnPainting:
         share: how often it is drawn, always 1.
 
     Raises:
-        TrainingDataError: the picture is damaged.
+        SourceUnreadableError: the picture is damaged.
     """
 
     share = 1.0
 
     def __init__(self, name: str, picture: bytes) -> None:
-        try:
-            self._image = ImageFile.read(picture, live=True).flattened_on_white()
-        except SourceUnreadableError as error:
-            raise TrainingDataError(f"the picture in the style {name} is damaged; learn the style again") from error
+        self._image = ImageFile.read(picture, live=True, name=f"the picture of {name}").flattened_on_white()
 
     def read(self, scale: int, factor: float = 1.0) -> Image:
         """Return the picture with its short side at `scale` pixels times `factor`: H×W×3 uint8 BGR."""

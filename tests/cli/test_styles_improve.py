@@ -45,7 +45,7 @@ def harvest(own_settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_end_says_how_much_nearer_the_style_is(harvest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command_line(["styles", "improve", "Harvest", "--threads", "1"]) == 0
-    assert capsys.readouterr().out == "done: harvest, 1 steps; it is 25% nearer to its picture\n"
+    assert capsys.readouterr().out == "done: harvest is 25% nearer to its picture\n"
     assert harvest.is_file()
 
 

@@ -139,7 +139,7 @@ def test_the_next_run_says_that_the_last_one_ended_amidst_it(fixture: Fixture, k
 def test_what_cannot_begin_is_refused(fixture: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StyleNotFoundError, match="harvest, meadow"):
         fixture.improvements.start("mosaic", 5)
-    with pytest.raises(UsageError, match=r"0\.5 to 60"):
+    with pytest.raises(UsageError, match=r"0\.1 to 600"):
         fixture.improvements.start("harvest", 0)
     monkeypatch.setattr("stylecam.utils.optional.is_installed", lambda _: False)
     with pytest.raises(TrainingUnavailableError, match=r"200 MB to download.*run: .*stylecam\[train\]"):

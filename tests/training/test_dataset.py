@@ -139,7 +139,7 @@ def test_most_crops_are_made_for_a_face_and_say_where_it_is(tmp_path: Path) -> N
     picture = np.zeros((200, 300, 3), np.uint8)
     picture[6:54, 10:50] = 255
     cv2.imwrite(str(folder / "a.png"), picture)
-    photos = PhotoDataset([folder], 64, detector=OneFace())  # type: ignore[arg-type]
+    photos = PhotoDataset([folder], 64, detector=OneFace())
     source = rng()
     crops = [photos.random_crop(source) for _ in range(60)]
     faces = [crop for crop in crops if crop.face is not None]

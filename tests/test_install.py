@@ -43,3 +43,17 @@ def test_an_old_python_is_named_with_the_way_to_a_newer_one(tmp_path: Path) -> N
 def test_a_python_without_environments_is_told_the_package(tmp_path: Path) -> None:
     bare = pretend(tmp_path / "bare", 'case "$2" in *ensurepip*) exit 1;; esac')
     assert refusal(tmp_path, bare).endswith("run: sudo apt install python3-venv")
+
+
+def test_pytorch_is_installed_in_its_build_for_processors(tmp_path: Path) -> None:
+    """The environment that this Python makes holds programs that only note how they were called."""
+    note = f'echo "$(basename "$0") $*" >>"{tmp_path}/calls"'
+    made = f"mkdir -p .venv/bin; printf '#!/bin/sh\\n%s\\n' '{note}' >.venv/bin/python; chmod +x .venv/bin/python"
+    python = pretend(tmp_path / "made", f'[ "$2" = venv ] && {{ {made}; cp .venv/bin/python .venv/bin/uv; }}; exit 0')
+    shutil.copy(SCRIPT, tmp_path)
+    words = ["sh", str(tmp_path / "install.sh"), "video", "train"]
+    ended = subprocess.run(words, env={**os.environ, "PYTHON": str(python)}, capture_output=True, text=True, check=True)
+    assert "PyTorch's build for processors: 200 MB to download, 800 MB on disk" in ended.stdout
+    uv, stylecam = (line for line in (tmp_path / "calls").read_text().splitlines() if "torch" in line or "[" in line)
+    assert uv == "uv pip install -q --python .venv/bin/python --torch-backend cpu torch"
+    assert stylecam.endswith("install -q --disable-pip-version-check .[video,train] opencv-python<5")

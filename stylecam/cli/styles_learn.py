@@ -80,7 +80,6 @@ def command(pictures: tuple[str, ...], minutes: float | None, as_json: bool, **o
         check_installed()
         check_minutes(minutes)
     styles = UserStyles(paths.user_styles(), shipped_models())
-    styles.check_free(style_name(sources[0], options["name"]))
     learned: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     with says_what_is_kept(lambda: f"{len(learned)} of {len(sources)} styles are learned"):

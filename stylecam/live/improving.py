@@ -23,7 +23,6 @@ from stylecam.utils.message import Message
 from stylecam.utils.optional import require
 from stylecam.utils.process import ChildProcess
 from stylecam.utils.resources import usable_cores
-from stylecam.utils.worker import Worker
 
 LEAST_MINUTES, MOST_MINUTES = 0.1, 600.0
 _WORKER = "stylecam.training.improve_worker:main"
@@ -104,7 +103,8 @@ class Improvements:
         self._present = self._left_over()
         self._waiting: list[Improvement] = []
         self._stopping = self._closing = False
-        self._worker = Worker("stylecam-improving")
+        self._idle = threading.Event()
+        self._idle.set()
 
     @property
     def progress(self) -> Mapping[str, Any] | None:
@@ -152,8 +152,7 @@ class Improvements:
             if process is not None:
                 self._remember()
                 self._end_process()
-        if process is not None:
-            self._worker.close(_END_S)
+        if process is not None and not self._idle.wait(_END_S):
             process.close()
 
     def _is_under_way(self, name: str) -> bool:
@@ -185,6 +184,7 @@ class Improvements:
             self._begin_next()
             return
         self._process = process
+        self._idle.clear()
         self._remember()
 
     def _read(self, line: str) -> None:
@@ -210,14 +210,15 @@ class Improvements:
             if not self._closing:
                 with contextlib.suppress(OSError):
                     self._memory.unlink(missing_ok=True)
-        self._worker.submit(self._clean_up)  # the reading thread cannot wait for itself
+        # On another thread, because the reading thread cannot wait for its own end.
+        threading.Thread(target=self._clean_up, name="stylecam-improving", daemon=True).start()
 
     def _clean_up(self) -> None:
+        assert self._process is not None
+        self._process.close()
         with self._lock:
-            process, self._process = self._process, None
-        if process is not None:
-            process.close()
-        with self._lock:
+            self._process = None
+            self._idle.set()
             self._begin_next()
 
     def _end_process(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,26 @@ from stylecam.live.improving import Improvements
 from stylecam.models.own_style import OwnStyle
 
 
+class Input(io.BytesIO):
+    """Its end lets the program write what it has learned, and end."""
+
+    def __init__(self, process: Process) -> None:
+        super().__init__()
+        self._process = process
+
+    def close(self) -> None:
+        super().close()
+        self._process.asked_to_end.set()
+
+
 class Process:
     """A program that does what the test says. Closing its input ends it, as the real one."""
 
     def __init__(self, command: Sequence[str], on_line: Callable[[str], None]) -> None:
         self.command, self._on_line = command, on_line
-        self.input = io.BytesIO()
+        self.input = Input(self)
         self.running, self.closed = True, False
+        self.asked_to_end = threading.Event()
 
     def say(self, **values: Any) -> None:
         self._on_line(json.dumps(values) + "\n")
@@ -30,6 +44,9 @@ class Process:
     def end(self) -> None:
         self.running = False
         self._on_line("")
+        for thread in threading.enumerate():
+            if thread.name == "stylecam-improving":
+                thread.join(10)
 
     def close(self) -> None:
         self.closed = True
@@ -44,9 +61,7 @@ class Fixture:
         self.improvements = self.again()
 
     def again(self) -> Improvements:
-        improvements = Improvements(self.folder, self.folder / "state", start_process=self._start, check=lambda: None)
-        improvements._worker.submit = lambda function: function()  # type: ignore[method-assign]
-        return improvements
+        return Improvements(self.folder, self.folder / "state", start_process=self._start, check=lambda: None)
 
     def _start(self, command: Sequence[str], on_line: Callable[[str], None]) -> Process:
         self.processes.append(Process(command, on_line))
@@ -127,8 +142,17 @@ def test_the_next_run_says_that_the_last_one_ended_amidst_it(fixture: Fixture, k
     fixture.processes[0].say(share=0.4, seconds_left=180.0)
     fixture.processes[0].say(gain=0.2)
     if not killed:
+        process = fixture.processes[0]
+
+        def end_when_asked() -> None:
+            assert process.asked_to_end.wait(10)
+            process.end()
+
+        ending = threading.Thread(target=end_when_asked)
+        ending.start()
         fixture.improvements.close()
-        assert fixture.processes[0].input.closed
+        ending.join(10)
+        assert process.closed
     fixture.improvements = fixture.again()
     assert (fixture.progress["name"], fixture.progress["ended"]) == ("harvest", True)
     assert "stylecam ended when 40% of it was done" in fixture.progress["message"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stylecam.control.state import LiveState
-from stylecam.engines.base import Engine, InferenceSession, Mask
+from stylecam.engines.base import Engine, InferenceSession, Mask, StyleInput
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.live.viewers import Viewers
 from stylecam.media.frame import Frame, Image, Size
@@ -76,9 +76,10 @@ class TintSession(InferenceSession):
         self._engine, self._model, self._shape = engine, model, (1, 3, height, width)
 
     def run(
-        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Tensor, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Tensor:
         assert image.shape == self._shape
+        weights = tuple(np.asarray(style).tolist())
         self._engine.runs.append((self._model.key, weights))
         if self._model.key in self._engine.failing:
             raise EngineRunError(f"{self._model.key} does not run")

@@ -280,7 +280,8 @@ def _fault(runner: _Runner, painted: Image, reference: Image, others: Sequence[_
         return None if fault is None else f"its picture {fault}"
     exact = min(exact_ones, key=lambda one: one.best_s).at(MEASURE_SIZE)
     reduced = runner.at(MEASURE_SIZE)
-    for style in range(min(runner.model.style_count, MAX_COMPARED_STYLES)):
+    shipped = runner.model.style_count - runner.model.own_count  # the verdict must hold whatever own styles there are
+    for style in range(min(shipped, MAX_COMPARED_STYLES)):
         fault = visible_fault(reduced.paint(style), exact.paint(style))
         if fault is not None:
             name = f" in {read_cards(runner.model)[style].name}" if runner.model.style_count > 1 else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import cv2
@@ -19,8 +19,8 @@ from stylecam.models.model import Model
 from stylecam.models.onnx import proto
 from stylecam.utils.text import format_shape
 
-_MIN_WEIGHT = 1e-6
-"""Smaller style weights are set to 0, because less of a style cannot be seen.
+_MIN_VALUE = 1e-6
+"""Smaller values of the input `style` are set to 0, because so little cannot be seen.
 
 Numbers below 1e-38 (denormals) would slow some processors down, and the libraries' own way to prevent that also changes
 how the calling thread computes from then on.
@@ -29,6 +29,8 @@ how the calling thread computes from then on.
 Mask = npt.NDArray[np.uint8]
 """Where the person is: H×W uint8, 255 on the person and 0 in the room."""
 Values = npt.NDArray[np.float32]
+StyleInput = Sequence[float] | Values
+"""The values of the input `style` of a network, see `Model.rows`."""
 
 
 class InferenceSession(ABC):
@@ -36,13 +38,13 @@ class InferenceSession(ABC):
 
     @abstractmethod
     def run(
-        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Tensor, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Tensor:
         """Stylize `image` (1×3×H×W float32 RGB 0..1, of the session's size).
 
         Args:
             image: the picture.
-            weights: the values of the input `style` (see `Model.rows`).
+            style: the values of the input `style` (see `Model.rows`).
             origin: where a tile begins in a larger image: pixels down and right of its corner, multiples of 8.
             mask: where the person is, for a network of two styles; others do without. None for everywhere.
 
@@ -54,7 +56,7 @@ class InferenceSession(ABC):
         """
 
     def stylize(
-        self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Image, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Image:
         """Stylize `image` (H×W×3 uint8 BGR, of the session's size), as `run` does.
 
@@ -68,7 +70,7 @@ class InferenceSession(ABC):
             EngineRunError: the network failed, its result holds NaN or infinite values, or the mask is none of this
                 picture.
         """
-        styled = self.run(to_tensor(image), weights, origin, mask)
+        styled = self.run(to_tensor(image), style, origin, mask)
         check_numbers(styled)
         return to_image(styled)
 
@@ -111,19 +113,19 @@ class AlignedSession(InferenceSession):
         self._session, self._width, self._height, self._right, self._bottom = session, width, height, right, bottom
 
     def run(
-        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Tensor, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Tensor:
         """See `InferenceSession.run`."""
         around = ((0, 0), (0, 0), (0, self._bottom), (0, self._right))
         larger = np.pad(image, around, mode="reflect")
-        styled = self._session.run(larger, weights, origin, self._enlarged_mask(mask))
+        styled = self._session.run(larger, style, origin, self._enlarged_mask(mask))
         return styled if styled.shape[1] != 3 else styled[:, :, : self._height, : self._width]
 
     def stylize(
-        self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Image, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Image:
         """See `InferenceSession.stylize`."""
-        styled = self._session.stylize(self._enlarged(image), weights, origin, self._enlarged_mask(mask))
+        styled = self._session.stylize(self._enlarged(image), style, origin, self._enlarged_mask(mask))
         return np.ascontiguousarray(styled[: self._height, : self._width])
 
     def _enlarged(self, image: Image) -> Image:
@@ -191,13 +193,11 @@ class ExtraInputs:
         self._deviations = model.grain_deviations
         self._takes_mask, self._width, self._height = model.takes_mask, width, height
         self._rows, self._columns = height // CELL_SIZE, width // CELL_SIZE
-        self._weights: tuple[float, ...] | None = None
+        self._style: Values | None = None
         self._origin: tuple[int, int] | None = None
         self._person_everywhere = False
 
-    def changed(
-        self, weights: tuple[float, ...], origin: tuple[int, int], mask: Mask | None = None
-    ) -> dict[str, Values]:
+    def changed(self, style: StyleInput, origin: tuple[int, int], mask: Mask | None = None) -> dict[str, Values]:
         """Return the inputs that differ from the ones before, by name; at first all of them.
 
         See `InferenceSession.run` for the arguments. A mask is taken to differ.
@@ -206,10 +206,11 @@ class ExtraInputs:
             EngineRunError: the mask has another size or type.
         """
         found = {}
-        if self._has_style and weights != self._weights:
-            values = np.asarray([weights], np.float32)
-            found["style"] = np.where(np.abs(values) < _MIN_WEIGHT, np.float32(0), values)
-            self._weights = weights
+        if self._has_style:
+            values = np.array([style], np.float32)
+            if self._style is None or not np.array_equal(values, self._style):
+                found["style"] = np.where(np.abs(values) < _MIN_VALUE, np.float32(0), values)
+                self._style = values
         if self._channels and origin != self._origin:
             top, left = (pixels // CELL_SIZE for pixels in origin)
             found["grain"] = grain_map(self._channels, self._rows, self._columns, top, left, self._deviations)

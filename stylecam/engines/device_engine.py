@@ -9,7 +9,15 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from stylecam.engines.base import Engine, ExtraInputs, InferenceSession, Mask, aligned_session, check_constants
+from stylecam.engines.base import (
+    Engine,
+    ExtraInputs,
+    InferenceSession,
+    Mask,
+    StyleInput,
+    aligned_session,
+    check_constants,
+)
 from stylecam.errors import EngineRunError, EngineUnavailableError
 from stylecam.media.frame import Image
 from stylecam.media.transforms import Tensor, unpack_pixels
@@ -92,13 +100,13 @@ class DeviceNetwork(ABC):
         self._engine, self._data, self._model, self._size = engine, data, model, (width, height)
         self._open()
 
-    def run(self, image: Array, weights: tuple[float, ...], origin: tuple[int, int], mask: Mask | None) -> Array:
+    def run(self, image: Array, style: StyleInput, origin: tuple[int, int], mask: Mask | None) -> Array:
         """Return the network's result, which belongs to the caller.
 
         Raises:
             EngineRunError: the network failed on the CPU, or the mask is none of this picture.
         """
-        changed = self._inputs.changed(weights, origin, mask)
+        changed = self._inputs.changed(style, origin, mask)
         try:
             return self._run({"image": image, **changed})
         except self._engine.errors as error:
@@ -109,7 +117,7 @@ class DeviceNetwork(ABC):
             if self._engine.device == self._device:  # otherwise another network has met with it already
                 self._engine.fall_back_to_cpu(error_summary(error))
         self._open()
-        return self.run(image, weights, origin, mask)
+        return self.run(image, style, origin, mask)
 
     def _open(self) -> None:
         opened = self._engine.open(self._data, self._model.path.name)
@@ -144,34 +152,34 @@ class Uint8Session(InferenceSession):
             self._whole  # noqa: B018 - no other form can be loaded later
 
     def run(
-        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Tensor, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Tensor:
         """See `InferenceSession.run`."""
         expected = self._model.output_shape(self._width, self._height)
-        styled = self._whole.run(image, weights, origin, mask)
+        styled = self._whole.run(image, style, origin, mask)
         if styled.shape != expected:
             raise EngineRunError(f"{self._model.path.name} gave shape {styled.shape} where {expected} was expected")
         return cast(Tensor, styled)
 
     def stylize(
-        self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Image, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Image:
         """See `InferenceSession.stylize`."""
         if self._folded is None:
-            return super().stylize(image, weights, origin, mask)
-        pixels = self._pixels.run(np.ascontiguousarray(image)[None], weights, origin, mask)
+            return super().stylize(image, style, origin, mask)
+        pixels = self._pixels.run(np.ascontiguousarray(image)[None], style, origin, mask)
         picture = cast(Image, pixels[0] if self._unpacked else unpack_pixels(pixels))
-        self._check_single_color(picture, image, weights, origin, mask)
+        self._check_single_color(picture, image, style, origin, mask)
         return picture
 
     def _check_single_color(
-        self, picture: Image, image: Image, weights: tuple[float, ...], origin: tuple[int, int], mask: Mask | None
+        self, picture: Image, image: Image, style: StyleInput, origin: tuple[int, int], mask: Mask | None
     ) -> None:
         """Check that an image of one single colour is not the result of NaN, which spreads over all of it."""
         probe = picture[::_CHECK_EVERY, ::_CHECK_EVERY]
         uniform = bool(probe.min() == probe.max())
         if uniform and not self._single_color:
-            super().stylize(image, weights, origin, mask)
+            super().stylize(image, style, origin, mask)
         self._single_color = uniform  # is not checked again until another image comes
 
     @cached_property

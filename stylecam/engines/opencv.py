@@ -14,6 +14,7 @@ from stylecam.engines.base import (
     ExtraInputs,
     InferenceSession,
     Mask,
+    StyleInput,
     aligned_session,
     check_constants,
     check_numbers,
@@ -90,17 +91,17 @@ class _OpenCVSession(InferenceSession):
             self._whole  # noqa: B018 - no other form can be loaded later
 
     def run(
-        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Tensor, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Tensor:
-        return self._whole.run(image, weights, origin, mask)
+        return self._whole.run(image, style, origin, mask)
 
     def stylize(
-        self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Image, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Image:
         if self._folded is None:
-            return super().stylize(image, weights, origin, mask)
+            return super().stylize(image, style, origin, mask)
         pack_pixels(image, self._cells)
-        styled = self._bare.run(self._cells, weights, origin, mask)
+        styled = self._bare.run(self._cells, style, origin, mask)
         check_numbers(styled[0, :, ::_CHECK_EVERY, ::_CHECK_EVERY])
         return packed_to_image(styled)
 
@@ -145,9 +146,9 @@ class _OpenCVNetwork:
         except cv2.error as error:
             raise EngineRunError(f"OpenCV {cv2.__version__} cannot load {self._name}: {_brief(error)}") from error
 
-    def run(self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int], mask: Mask | None) -> Tensor:
+    def run(self, image: Tensor, style: StyleInput, origin: tuple[int, int], mask: Mask | None) -> Tensor:
         """Return the network's result; it is only good until the next call."""
-        changed = self._inputs.changed(weights, origin, mask)
+        changed = self._inputs.changed(style, origin, mask)
         try:
             for name, values in changed.items():
                 self._net.setInput(values, name)

@@ -12,7 +12,7 @@ from typing import Any, cast
 import cv2
 import numpy as np
 
-from stylecam.engines.base import Engine, ExtraInputs, InferenceSession, Mask, check_mask
+from stylecam.engines.base import Engine, ExtraInputs, InferenceSession, Mask, StyleInput, check_mask
 from stylecam.engines.names import REMOTE
 from stylecam.engines.remote_target import RemoteTarget
 from stylecam.errors import EngineLostError, EngineRunError, EngineUnavailableError
@@ -264,7 +264,7 @@ class RemoteSession(InferenceSession):
         self._kept: dict[str, Any] = {}
 
     def send(
-        self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Image, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> RemoteCall:
         """Send a picture to be painted, and do not wait; the arguments are those of `stylize`.
 
@@ -273,7 +273,7 @@ class RemoteSession(InferenceSession):
             EngineRunError: the mask is none of this picture.
         """
         picture = self._enlarged(image)
-        for name, values in self._extra.changed(weights, origin).items():
+        for name, values in self._extra.changed(style, origin).items():
             if name != "mask":
                 self._kept[name] = self._engine.input(name, np.ascontiguousarray(values), "FP32")
         inputs = [self._engine.input(PICTURE, picture[None], "UINT8"), *self._kept.values()]
@@ -282,7 +282,7 @@ class RemoteSession(InferenceSession):
         return self._engine.send(self._model, self._version, inputs, self._read)
 
     def stylize(
-        self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Image, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Image:
         """See `InferenceSession.stylize`.
 
@@ -290,17 +290,17 @@ class RemoteSession(InferenceSession):
             EngineLostError: the server is gone.
             EngineRunError: it cannot paint this.
         """
-        call = self.send(image, weights, origin, mask)
+        call = self.send(image, style, origin, mask)
         if not self._engine.wait(lambda: call.done, RUN_S + 1):
             call.cancel()
             raise EngineLostError(f"the server {self._engine.device} cannot be used: it does not answer")
         return call.result()
 
     def run(
-        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Tensor, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Tensor:
         """See `InferenceSession.run`; the values are rounded to 256 levels."""
-        return to_tensor(self.stylize(to_image(image), weights, origin, mask))
+        return to_tensor(self.stylize(to_image(image), style, origin, mask))
 
     def _read(self, answer: Any) -> Image:
         """Return the picture in the client's `answer`; raises EngineRunError if there is none of the right size."""

@@ -347,7 +347,6 @@ class Session:
         for sink in devices.sinks:
             sink.write(card)
         tier = settle_tier(settings, self._catalog, self.control, engines.speed)
-        self._catalog.prepare_blends()  # not on the style thread, where it would cost pictures
         pool, stylizer = engines.load(self.control.state.look, self._catalog.cycled_models, self._stylizer)
         viewers = make_viewers(settings, devices.sinks, lambda: self.control.state, self._clock.now())
         context = PipelineContext(

@@ -37,7 +37,7 @@ from stylecam.media.sound.source import make_sound_source
 from stylecam.media.sources.base import Source
 from stylecam.media.sources.demo import DemoSource
 from stylecam.media.sources.factory import make_source
-from stylecam.models.catalog import Catalog, StyleMix
+from stylecam.models.catalog import Catalog, StyleMix, is_style_file
 from stylecam.models.tier import AUTO
 from stylecam.stylize.look import Look
 from stylecam.stylize.room import resolve_room
@@ -157,8 +157,8 @@ def initial_mix(settings: Settings, catalog: Catalog) -> StyleMix | None:
     if settings.style is None:
         return catalog.mix_of(catalog.cards[0]) if catalog.cards else None
     mix = resolve_style(settings.style, catalog)
-    if mix is not None:
-        catalog.add(mix.model)  # a style given as a file is then listed and chosen like all others
+    if mix is not None and is_style_file(settings.style):
+        catalog.add(mix.model)  # it is then listed and chosen like all others
     return mix
 
 

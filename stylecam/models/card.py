@@ -14,6 +14,9 @@ from stylecam.models.model import Model
 from stylecam.models.tier import LEAN
 from stylecam.utils.text import printable
 
+OWN_KEY = "own"
+"""In the entry of an own style: the fields of its card that say how it was learned."""
+
 
 @dataclass(frozen=True, slots=True)
 class CardMetrics:
@@ -88,6 +91,7 @@ class StyleCard:
         tier: that of the network, see `stylecam.models.tier`.
         own: True for a style that the user made from a picture, see `stylecam.models.own_style`.
         minutes: how long an own style was trained; 0 for a first draft.
+        redrafted: True for an own style that is a draft again: it was trained for a network that is gone.
     """
 
     name: str
@@ -102,6 +106,7 @@ class StyleCard:
     tier: str = LEAN
     own: bool = False
     minutes: float = 0.0
+    redrafted: bool = False
 
     @property
     def full_name(self) -> str:
@@ -147,6 +152,7 @@ def read_cards(model: Model) -> tuple[StyleCard, ...]:
             CardMetrics.from_dict(entry.get("measured")),
             printable(str(entry.get("source", ""))),
             model.tier,
+            **(entry[OWN_KEY] if i >= model.style_count - model.own_count else {}),
         )
         for i, (name, entry) in enumerate(zip(names, entries, strict=True))
     )

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib import resources
-from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.card import StyleCard, read_cards, title_key
 from stylecam.models.model import Model
-from stylecam.models.rewrite.style_rows import join_banks
+from stylecam.models.onnx.proto import FloatArray
+from stylecam.models.own_bank import with_own_styles
+from stylecam.models.own_folder import OwnStyleFolder
+from stylecam.models.own_style import OwnStyle
+from stylecam.models.rewrite.row_input import row_form
 from stylecam.models.rewrite.two_styles import two_styles
 from stylecam.models.tier import AUTO, LEAN, RICH, check_tier
 from stylecam.utils import paths
 from stylecam.utils.text import printable, read_share
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StyleMix:
     """What to paint with: one network and its style weights (one for a plain style, several for a blend).
 
@@ -41,43 +46,64 @@ class StyleMix:
         """Each style's name and its share; the shares are rounded to three digits, so they sum to about 1."""
         return dict(self.blend) or {self.label: 1.0}
 
+    @cached_property
+    def values(self) -> FloatArray:
+        """What the weights stand for, see `Model.values`."""
+        return self.model.values(self.weights)
+
+
+class _Content(NamedTuple):
+    """What a catalog holds at one moment: the networks by the stem of their files, and the cards of their styles."""
+
+    models: dict[str, Model]
+    cards: tuple[StyleCard, ...]
+
 
 class Catalog:
-    """Networks and their style cards, in the order they were added.
+    """Networks and their style cards, in the order they were added; then the user's own styles.
+
+    Every bank whose styles are rows is held in row form (`stylecam.models.rewrite.row_input`), so banks with one body
+    are one network, and own styles are styles of every bank that they have rows for.
 
     Where two banks hold a style of the same name, the short name means the one of the preferred tier, or else the one
     that was added first; `bank/name` always finds the other. The order of the names does not depend on the tier.
 
     Attributes:
         tier: the preferred tier, `lean` unless `prefer` has changed it.
-        problems: one line for every file of the loaded folders that is not a style.
     """
 
     def __init__(self, models: Iterable[Model] = ()) -> None:
-        self._models: dict[str, Model] = {}
-        self._cards: list[StyleCard] = []
-        self._joined: list[tuple[Model, dict[str, int]]] | None = None
+        self._banks: dict[str, Model] = {}
+        self._own: tuple[OwnStyle, ...] = ()
+        self._content = _Content({}, ())
         self._pairing: dict[str, Model] = {}
-        self.problems: list[str] = []
+        self._file_problems: list[str] = []
+        self._own_problems: list[str] = []
         self.tier = LEAN
         for model in models:
             self.add(model)
 
     @classmethod
     def load(cls, folders: Iterable[Path]) -> Catalog:
-        """Read every `.onnx` file in `folders`, within a folder the smaller and therefore faster networks first."""
+        """Read every `.onnx` and `.style` file in `folders`, the smaller and therefore faster networks first."""
         catalog = cls()
+        own: list[OwnStyle] = []
         for folder in folders:
             for path in sorted(folder.glob("*.onnx"), key=_size_and_name):
                 try:
                     catalog.add(Model.read(path))
                 except ModelFormatError as error:
-                    catalog.problems.append(printable(str(error), 1000))
+                    catalog._file_problems.append(printable(str(error), 1000))
+            own_folder = OwnStyleFolder(folder)
+            own_folder.read()
+            own += own_folder.styles
+            catalog._file_problems += own_folder.problems
+        catalog.own_styles = tuple(own)
         return catalog
 
     @classmethod
     def installed(cls) -> Catalog:
-        """Read the networks shipped with stylecam and the user's own."""
+        """Read the networks shipped with stylecam and the user's own networks and styles."""
         return cls.load([shipped_models(), paths.user_styles()])
 
     def add(self, model: Model) -> tuple[StyleCard, ...]:
@@ -87,11 +113,43 @@ class Catalog:
             ModelFormatError: its metadata contradicts the network, or another bank has its name.
         """
         cards = read_cards(model)
+        if any(model is cataloged for cataloged in self._content.models.values()):
+            return cards
+        model = row_form(model)
         if self._same_model(model) is None:
-            self._models[model.path.stem] = model
-            self._cards.extend(cards)
-            self._joined = None
+            self._banks[model.path.stem] = model
+            self._assemble()
         return cards
+
+    @property
+    def own_styles(self) -> tuple[OwnStyle, ...]:
+        """The user's own styles; setting them changes no network. Any thread may do so.
+
+        Mixes that were made before go on to paint what they did.
+        """
+        return self._own
+
+    @own_styles.setter
+    def own_styles(self, styles: Sequence[OwnStyle]) -> None:
+        self._own = tuple(styles)
+        self._assemble()
+
+    def _assemble(self) -> None:
+        """Put the own styles to the first bank of each body, and take over the new content in one step."""
+        bodies = {model.body for model in self._banks.values() if model.body}
+        models, used, problems = {}, set[str](), list[str]()
+        for stem, model in self._banks.items():
+            if self._own and model.body and model.body not in used:
+                used.add(model.body)
+                model = with_own_styles(model, self._own, bodies, problems)
+            models[stem] = model
+        cards = tuple(card for model in models.values() for card in read_cards(model))
+        self._content, self._own_problems = _Content(models, cards), problems
+
+    @property
+    def problems(self) -> list[str]:
+        """One line for every file of the loaded folders that is not a style, or whose style has no place."""
+        return [*self._file_problems, *self._own_problems]
 
     def prefer(self, tier: str) -> None:
         """Let short names mean the networks of `tier`, where these have the style. Any thread may call it.
@@ -111,16 +169,11 @@ class Catalog:
             raise UsageError(f"no {tier} network is installed, so there is nothing for --tier {tier}{others}")
         self.tier = tier
 
-    def prepare_blends(self) -> None:
-        """Join the banks of one body, so that the first blend of styles from two files need not do it."""
-        if self._joined is None:
-            self._joined = join_banks(self._models.values())
-
     @property
     def cards(self) -> tuple[StyleCard, ...]:
         """One card per short name, in cycling order."""
         tier, chosen = self.tier, dict[str, StyleCard]()
-        for card in self._cards:
+        for card in self._content.cards:
             if card.name not in chosen or card.tier == tier != chosen[card.name].tier:
                 chosen[card.name] = card
         return tuple(chosen.values())
@@ -128,22 +181,32 @@ class Catalog:
     @property
     def all_cards(self) -> tuple[StyleCard, ...]:
         """Every card, including those whose short name belongs to another bank."""
-        return tuple(self._cards)
+        return self._content.cards
 
     @property
     def models(self) -> tuple[Model, ...]:
         """Every network."""
-        return tuple(self._models.values())
+        return tuple(self._content.models.values())
 
     @property
     def cycled_models(self) -> tuple[Model, ...]:
         """The networks that short names mean, in cycling order."""
-        return tuple(self._models[bank] for bank in dict.fromkeys(card.bank for card in self.cards))
+        models = self._content.models
+        return tuple(models[bank] for bank in dict.fromkeys(card.bank for card in self.cards))
 
     def mix_of(self, card: StyleCard) -> StyleMix:
-        """Return the style of `card` alone."""
-        model = self._models[card.bank]
-        return StyleMix(model, model.one_hot(card.index), card.name if card in self.cards else card.full_name)
+        """Return the style of `card` alone.
+
+        Raises:
+            StyleNotFoundError: it was removed since.
+        """
+        models, cards = self._content
+        there = next((each for each in cards if (each.bank, each.name) == (card.bank, card.name)), None)
+        if there is None:
+            raise StyleNotFoundError(f"the style {card.name} was removed; choose another one")
+        model = models[there.bank]
+        label = card.name if any(each.full_name == card.full_name for each in self.cards) else card.full_name
+        return StyleMix(model, model.one_hot(there.index), label)
 
     def parse(self, text: str) -> StyleMix | None:
         """Read a style as users write it: only names, no file is looked at.
@@ -178,64 +241,69 @@ class Catalog:
             ModelFormatError: its metadata contradicts the network, or another bank has its name.
         """
         card = read_cards(model)[0]
-        cataloged = self._same_model(model)
-        if cataloged is not None:
+        model = row_form(model)
+        if self._same_model(model) is not None:
             return self.mix_of(card)
-        name_is_free = all(card.name != other.name for other in self._cards)
+        name_is_free = all(card.name != other.name for other in self.all_cards)
         return StyleMix(model, model.one_hot(), card.name if name_is_free else card.full_name)
 
     def pair(self, person: StyleMix, room: StyleMix) -> StyleMix:
         """Return what paints `person` on the person and `room` in the room, in one pass of one network.
 
-        Each may be a blend. Where their networks differ, one is looked for that holds the styles of both by name: that
-        of the person, that of the room, then any other, also one joined from the banks of one body. The label and the
-        blend of the result are those of the person.
+        Each may be a blend. Where their networks differ, one is looked for that has the styles of both by name: that of
+        the person, that of the room, then any other. The label and the blend of the result are those of the person.
 
         Raises:
-            UsageError: no network holds both, or it cannot paint two styles in one picture.
+            UsageError: no network has both, or it cannot paint two styles in one picture.
         """
-        own = [(mix.model, self._starts_in(mix.model)) for mix in (person, room)]
-        for bank, starts in chain(own, self._banks()):
-            halves = [self._weights_in(bank, starts, mix) for mix in (person, room)]
-            if all(halves):
-                if bank.key not in self._pairing:
-                    self._pairing[bank.key] = two_styles(bank)
-                weights = tuple(chain.from_iterable(half or () for half in halves))
-                return StyleMix(self._pairing[bank.key], weights, person.label, person.blend)
+        for network in (person.model, room.model, *self._networks()):
+            sides = [side for mix in (person, room) if (side := self._mix_in(network, mix)) is not None]
+            if len(sides) == 2:
+                if network.key not in self._pairing:
+                    self._pairing[network.key] = two_styles(network)
+                bank = _bank_of(sides)
+                pairing = self._pairing[network.key]
+                model = replace(pairing, style_count=2, own_count=0, row_data=bank.row_data, bank=bank)
+                return StyleMix(model, (1.0, 0.0, 0.0, 1.0), person.label, person.blend)
         raise UsageError(
             f"{person.label} and {room.label} cannot be painted in one picture: both must be of one network, or of "
             f"networks that differ in their styles alone; choose two of {person.model.path.stem} or two of "
             f"{room.model.path.stem}"
         )
 
-    def _starts_in(self, model: Model) -> Mapping[str, int]:
-        """Return `model`, by its stem, as a bank whose first style is its own; nothing where it is not cataloged."""
-        cataloged = self._models.get(model.path.stem)
-        return {model.path.stem: 0} if cataloged is not None and cataloged.key == model.key else {}
+    def _mix_in(self, network: Model, mix: StyleMix) -> StyleMix | None:
+        """Return `mix`, or what has the same names in `network`; None where that lacks one of them."""
+        if mix.model.key == network.key:
+            return mix
+        try:
+            candidates = {name: self._find(name) for name in mix.shares}
+        except StyleNotFoundError:  # of a file that is in no folder of styles
+            return None
+        return self._blend_in(network, candidates, mix.shares)
 
-    def _weights_in(self, bank: Model, starts: Mapping[str, int], mix: StyleMix) -> tuple[float, ...] | None:
-        """Return the weights with which `bank` paints `mix`, whose styles may be of another network; else None.
-
-        `starts` is the index of the first style of each file in the bank, by the file's stem.
-        """
-        if mix.model.key == bank.key:
-            return mix.weights
-        weights = [0.0] * bank.style_count
-        for name, share in mix.shares.items():
-            try:
-                card = next((card for card in self._find(name) if card.bank in starts), None)
-            except StyleNotFoundError:  # of a file that is in no folder of styles
-                card = None
-            if card is None:
+    def _blend_in(
+        self, network: Model, candidates: Mapping[str, Sequence[StyleCard]], shares: Mapping[str, float]
+    ) -> StyleMix | None:
+        """Return the blend of these styles, the first candidate for each, as `network` paints it; None if it cannot."""
+        models, total = self._content.models, sum(shares.values())
+        chosen = []
+        for name, share in shares.items():
+            card = next((card for card in candidates[name] if models[card.bank].key == network.key), None)
+            if card is None or not total:
                 return None
-            weights[starts[card.bank] + card.index] += share
-        total = sum(weights)
-        return tuple(weight / total for weight in weights) if total else None
+            chosen.append((self.mix_of(card), share / total))
+        blend = tuple((name, round(share, 3)) for name, (_, share) in zip(shares, chosen, strict=True))
+        label = ",".join(f"{name}:{share:g}" for name, share in blend)
+        first = chosen[0][0].model
+        if all(mix.model is first for mix, _ in chosen):
+            parts = ([weight * share for weight in mix.weights] for mix, share in chosen)
+            return StyleMix(first, tuple(map(sum, zip(*parts, strict=True))), label, blend)
+        return StyleMix(_bank_of([mix for mix, _ in chosen]), tuple(share for _, share in chosen), label, blend)
 
     def _same_model(self, model: Model) -> Model | None:
         """Return the cataloged network equal to `model`, or None if there is none of its name."""
-        cataloged = self._models.get(model.path.stem)
-        if cataloged is not None and cataloged.key != model.key:
+        cataloged = self._banks.get(model.path.stem)
+        if cataloged is not None and (cataloged.key, cataloged.row_data) != (model.key, model.row_data):
             raise ModelFormatError(f"{model.path}: a bank named {model.path.stem!r} is already there; rename the file")
         return cataloged
 
@@ -256,36 +324,27 @@ class Catalog:
                 f"the weights of the blend {text!r} sum to nothing that can be shared out; write a:0.6,b:0.4"
             )
         candidates = {name: self._find(name) for name in parts}
-        for model, starts in self._banks():
-            chosen = {name: next((c for c in cards if c.bank in starts), None) for name, cards in candidates.items()}
-            if all(chosen.values()):
-                weights = [0.0] * model.style_count
-                for name, card in chosen.items():
-                    assert card is not None
-                    weights[starts[card.bank] + card.index] += parts[name] / total
-                blend = tuple((name, round(value / total, 3)) for name, value in parts.items())
-                return StyleMix(model, tuple(weights), ",".join(f"{name}:{share:g}" for name, share in blend), blend)
+        for network in self._networks():
+            mix = self._blend_in(network, candidates, parts)
+            if mix is not None:
+                return mix
         banks = "; ".join(f"{name} in {', '.join(c.bank for c in cards)}" for name, cards in candidates.items())
         raise UsageError(f"{text!r} cannot be blended, only styles of one network can, or added to it: {banks}")
 
-    def _banks(self) -> Iterator[tuple[Model, Mapping[str, int]]]:
-        """Yield each network, then each bank joined from those of one body; the preferred tier first.
-
-        With each comes the index of the first style of each file in it, by the file's stem.
-        """
-        tier = self.tier
-        yield from sorted(
-            ((model, {bank: 0}) for bank, model in self._models.items()), key=lambda item: item[0].tier != tier
-        )
-        self.prepare_blends()
-        yield from sorted(self._joined or (), key=lambda item: item[0].tier != tier)
+    def _networks(self) -> list[Model]:
+        """Return each network, those of the preferred tier first; banks with one body are one network."""
+        tier, networks = self.tier, dict[str, Model]()
+        for model in self._content.models.values():
+            networks.setdefault(model.key, model)
+        return sorted(networks.values(), key=lambda model: model.tier != tier)
 
     def _find(self, name: str) -> list[StyleCard]:
         """Return all cards with that name, the preferred one first."""
         normalized = name.strip().lower().replace("-", "_").replace(" ", "_")
         tier = self.tier
-        found = sorted((card for card in self._cards if normalized == card.name), key=lambda card: card.tier != tier)
-        found += [card for card in self._cards if name.strip().lower() == card.full_name.lower()]
+        cards = self._content.cards
+        found = sorted((card for card in cards if normalized == card.name), key=lambda card: card.tier != tier)
+        found += [card for card in cards if name.strip().lower() == card.full_name.lower()]
         found = found or self._titled(name)
         if found:
             return found
@@ -300,8 +359,15 @@ class Catalog:
     def _titled(self, title: str) -> list[StyleCard]:
         """Return all cards of that title, the preferred one first."""
         key, tier = title_key(title), self.tier
-        found = [card for card in self._cards if key and key == title_key(card.title)]
+        found = [card for card in self._content.cards if key and key == title_key(card.title)]
         return sorted(found, key=lambda card: card.tier != tier)
+
+
+def _bank_of(mixes: Sequence[StyleMix]) -> Model:
+    """Return a bank whose styles are these mixes of one network in row form; it has no cards."""
+    metadata = {key: value for key, value in mixes[0].model.metadata.items() if key != "styles"}
+    rows = b"".join(mix.values.tobytes() for mix in mixes)
+    return replace(mixes[0].model, style_count=len(mixes), own_count=0, row_data=rows, metadata=metadata)
 
 
 def is_style_file(text: str) -> bool:

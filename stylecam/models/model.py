@@ -18,11 +18,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from stylecam.errors import ModelFormatError
 from stylecam.models.brush import LARGEST_SIDE, StrokeScales, rows_of
 from stylecam.models.grain import CELL_SIZE, MAX_DEVIATION
 from stylecam.models.onnx import proto, wire
-from stylecam.models.onnx.proto import Dims
+from stylecam.models.onnx.proto import Dims, FloatArray
 from stylecam.models.onnx.wire import WireError
 from stylecam.models.tier import LEAN, TIER_KEY, TIERS
 from stylecam.utils.text import format_shape, printable
@@ -57,6 +59,11 @@ class Model:
         measures: the shape of the output of a network that measures instead of painting; None for one that paints.
         bank: of a network that paints two styles in one picture: the bank it was made from, see
             `stylecam.models.rewrite.two_styles`; None for any other.
+        body: of a bank in row form (`stylecam.models.rewrite.row_input`): the digest of the network without its styles.
+        row_data: of a bank in row form: the rows of its styles, float32, styles × sizes of strokes × R values. None for
+            a network that holds its styles itself.
+        row_lengths: of a bank in row form: how many values each of its norm parameters has; together R.
+        own_count: how many of its styles, the last ones, are own styles of the user (`stylecam.models.own_bank`).
     """
 
     path: Path
@@ -73,6 +80,10 @@ class Model:
     tier: str = LEAN
     stroke_scales: StrokeScales | None = None
     bank: Model | None = field(default=None, repr=False)
+    body: str = ""
+    row_data: bytes | None = field(default=None, repr=False)
+    row_lengths: tuple[int, ...] = ()
+    own_count: int = 0
 
     @classmethod
     def read(cls, path: Path) -> Model:
@@ -132,19 +143,57 @@ class Model:
 
     @property
     def row_count(self) -> int:
-        """N of the `style` input; 1 when there is none."""
-        return self.style_count * (2 if self.stroke_scales else 1) * (2 if self.takes_mask else 1)
+        """The number of rows: one a style, or two where there are two sizes of strokes."""
+        return self.style_count * (2 if self.stroke_scales else 1)
 
-    def rows(self, weights: Sequence[float], short_side: int, brush: float = 1.0) -> tuple[float, ...]:
-        """Return the values of the `style` input for the `weights` of the styles.
+    @property
+    def style_length(self) -> int:
+        """The number of values that the input `style` takes."""
+        if self.row_data is None:
+            return self.row_count
+        return sum(self.row_lengths) * (2 if self.takes_mask else 1)
 
-        A network of two styles takes the weights of the person, then those of the room. `short_side` is that of the
-        picture to paint, in pixels, and `brush` a factor of its strokes (see `stylecam.models.brush`); both count only
-        in a bank with two rows a style.
+    @property
+    def row_matrix(self) -> FloatArray:
+        """The rows of a bank in row form: `row_count`×R float32, those of a style one after the other."""
+        assert self.row_data is not None
+        return np.frombuffer(self.row_data, "<f4").reshape(self.row_count, -1)
+
+    def values(self, weights: Sequence[float]) -> FloatArray:
+        """Return what the `weights` of the styles stand for, as a vector on which one style moves to another.
+
+        These are the weighted sums of the styles' rows where the bank is in row form, and the weights themselves in any
+        other network. A network of two styles takes the weights of the person, then those of the room.
         """
-        if self.stroke_scales is None:
-            return tuple(weights)
-        return rows_of(weights, self.stroke_scales.broad_share(short_side, brush))
+        given = np.asarray(weights, np.float32)
+        if self.row_data is None:
+            return given
+        styles = self.row_matrix.reshape(self.style_count, -1)
+        sides = given.reshape(-1, self.style_count)
+        mixed: FloatArray = np.einsum("sn,nv->sv", sides, styles)  # no BLAS, whose threads would wake up for this
+        return mixed.reshape(-1)
+
+    def style_input(self, values: FloatArray, short_side: int, brush: float = 1.0) -> FloatArray:
+        """Return the vector for the input `style` that `values` (see there) stand for.
+
+        `short_side` is that of the picture to paint, in pixels, and `brush` a factor of its strokes (see
+        `stylecam.models.brush`); both count only in a bank with two rows a style.
+        """
+        share = None if self.stroke_scales is None else self.stroke_scales.broad_share(short_side, brush)
+        if self.row_data is None:
+            return values if share is None else np.asarray(rows_of(values.tolist(), share), np.float32)
+        sides: FloatArray = values.reshape(2 if self.takes_mask else 1, -1)
+        if share is not None:
+            fine, broad = np.split(sides, 2, axis=1)
+            sides = fine * np.float32(1 - share) + broad * np.float32(share)
+        if self.takes_mask:
+            person, room = sides
+            return np.concatenate([room, person - room])
+        return sides.reshape(-1)
+
+    def rows(self, weights: Sequence[float], short_side: int, brush: float = 1.0) -> FloatArray:
+        """Return the vector for the input `style` for the `weights` of the styles, see `values` and `style_input`."""
+        return self.style_input(self.values(weights), short_side, brush)
 
     @property
     def has_brush(self) -> bool:

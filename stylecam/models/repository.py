@@ -18,6 +18,7 @@ from pathlib import Path
 from stylecam.errors import UsageError
 from stylecam.models.card import slug
 from stylecam.models.model import Model
+from stylecam.models.rewrite.row_input import row_form
 from stylecam.models.rewrite.server_form import PAINTED, PERSON, PICTURE, server_form
 from stylecam.models.rewrite.two_styles import two_styles
 from stylecam.utils.files import write_bytes
@@ -53,7 +54,7 @@ def served_inputs(model: Model) -> tuple[ServedTensor, ...]:
     """Return the inputs that `model` has on a server."""
     found = [ServedTensor(PICTURE, "UINT8", (1, -1, -1, 3))]
     if model.has_style_input:
-        found.append(ServedTensor("style", "FP32", (1, model.row_count)))
+        found.append(ServedTensor("style", "FP32", (1, model.style_length)))
     if model.grain_channels:
         found.append(ServedTensor("grain", "FP32", (1, model.grain_channels, -1, -1)))
     if model.takes_mask:
@@ -67,9 +68,12 @@ def served_output() -> ServedTensor:
 
 
 def served_models(models: Iterable[Model]) -> list[Model]:
-    """Return the networks that a server needs for `models`: those, and for each bank the one that paints two styles."""
+    """Return the networks that a server needs for `models`: those, and for each bank the one that paints two styles.
+
+    Banks are served in row form, so a server also paints what their users learn later.
+    """
     found = []
-    for model in models:
+    for model in map(row_form, models):
         found.append(model)
         if model.has_style_input:
             try:

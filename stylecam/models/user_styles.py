@@ -122,14 +122,13 @@ class UserStyles:
         bank = StyleRows.read(model)
         if bank is None:
             return model.data
-        others = (StyleRows.read(other) for other in self.catalog().models if other.path != target)
         installed = {
-            other.row(index)
-            for other in others
-            if other is not None and other.body == bank.body
-            for index in range(other.model.style_count)
+            row.tobytes()
+            for other in self.catalog().models
+            if other.path != target and other.body == bank.body
+            for row in other.row_matrix.reshape(other.style_count, -1)
         }
-        new = [(bank, index) for index in range(model.style_count) if bank.row(index) not in installed]
+        new = [(bank, index) for index, row in enumerate(bank.vectors) if row.tobytes() not in installed]
         return bank_of_rows(target, new).data if 0 < len(new) < model.style_count else model.data
 
     def find(self, name: str) -> UserStyleFile:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from stylecam.engines.base import InferenceSession, Mask
+from stylecam.engines.base import InferenceSession, Mask, StyleInput
 from stylecam.errors import EngineRunError
 from stylecam.media.frame import Box, Frame, Image, Size
 from stylecam.media.transforms import pad_by_reflection
@@ -76,6 +76,7 @@ class _FrameInputs:
 
     look: Look
     step: TransitionStep
+    style: bytes
     network: str
     rung: Rung
     detail: bool
@@ -215,9 +216,10 @@ class FrameStylizer:
         """Return a new styled picture, or the last one while nothing moves; None if painting failed."""
         governor = self._sessions.governor(mix.model, look)
         step = self._transition.toward(mix, frame.captured_at, look.brush)
-        rows = mix.model.rows(step.weights, min(warm.rung.size), step.brush)
+        style = mix.model.style_input(step.values, min(warm.rung.size), step.brush)
+        detail = governor.choose(started).detail
         inputs = _FrameInputs(
-            look, step, mix.model.key, warm.rung, governor.choose(started).detail, self._faces.presences(look)
+            look, step, style.tobytes(), mix.model.key, warm.rung, detail, self._faces.presences(look)
         )
         with self.stages.time("fit"):
             small = view.at(warm.rung.size)
@@ -230,7 +232,7 @@ class FrameStylizer:
         try:
             found = self._person.find(view, warm.rung.size, look, frame.captured_at)
             with self.stages.time("network") as network:
-                styled = run_session(warm.session, small, rows, None if found is None else found.share)
+                styled = run_session(warm.session, small, style, None if found is None else found.share)
             busy_in_network = self._clock.process_time() - busy
             before = None if self._last is None else self._last.painting
             finished = self._postprocessor.apply(styled, view, step, before, look=look, detail=inputs.detail)
@@ -279,8 +281,8 @@ def _network_look(look: Look) -> Look:
     return replace(look, mix=look.network_mix, paint=Paint.ROOM if look.mix is None else look.paint)
 
 
-def run_session(session: InferenceSession, image: Image, weights: tuple[float, ...], mask: Mask | None = None) -> Image:
-    """Return what `session` makes of `image` (H×W×3 uint8 BGR) with `weights`, the values of its input `style`.
+def run_session(session: InferenceSession, image: Image, style: StyleInput, mask: Mask | None = None) -> Image:
+    """Return what `session` makes of `image` (H×W×3 uint8 BGR) with these values of its input `style`.
 
     The result has the same size, without the padding that the network is run with. `mask` (H×W uint8) is where the
     person is, for a network of two styles; None for everywhere.
@@ -290,7 +292,7 @@ def run_session(session: InferenceSession, image: Image, weights: tuple[float, .
     """
     padded = pad_by_reflection(image, PADDING)
     padded_mask = None if mask is None else pad_by_reflection(mask, PADDING)
-    styled = session.stylize(padded, weights, mask=padded_mask)
+    styled = session.stylize(padded, style, mask=padded_mask)
     if styled.shape != padded.shape or styled.dtype != np.uint8:
         raise EngineRunError(f"the network made {styled.shape} {styled.dtype} of {padded.shape} uint8")
     return styled[PADDING:-PADDING, PADDING:-PADDING]

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from stylecam.engines.autotune import Autotuner, cache_path
-from stylecam.engines.base import Engine, InferenceSession, SessionCache
+from stylecam.engines.base import Engine, InferenceSession, SessionCache, StyleInput
 from stylecam.engines.factory import make_engine
 from stylecam.engines.names import AUTO
 from stylecam.errors import UsageError
@@ -254,7 +254,7 @@ class Stylist:
         """Return the share to which the sides of an image of `size` shrink, at most 1, before it is styled."""
         return min(self._scale, self.mix.model.largest_side(min(size), self._look.brush) / min(size))
 
-    def _rows(self, short_side: int) -> tuple[float, ...]:
+    def _rows(self, short_side: int) -> StyleInput:
         """Return the values of the network's input `style` for an image with that short side."""
         return self.mix.model.rows(self.mix.weights, short_side, self._look.brush)
 
@@ -278,7 +278,7 @@ class Stylist:
         )
         return np.concatenate([means.mean(0), variances.mean(0) + means.var(0)])
 
-    def _measure(self, image: Image, rows: tuple[float, ...]) -> NormStatistics:
+    def _measure(self, image: Image, rows: StyleInput) -> NormStatistics:
         size = self._padded_size(image)
         session = self._session(self._norms.measuring_model(), size)
         figures = session.run(to_tensor(tiles.window(image, *tiles.everything(size))), rows)

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from stylecam.engines.base import Engine, Mask
+from stylecam.engines.base import Engine, Mask, StyleInput
 from stylecam.engines.likeness import MAX_DIFFERENCE, MIN_PSNR_DB, block_difference, psnr
 from stylecam.errors import EngineRunError
 from stylecam.media.frame import Image, Size
@@ -20,6 +20,7 @@ from stylecam.media.testing import gray_image
 from stylecam.media.transforms import to_tensor
 from stylecam.models.catalog import StyleMix, shipped_models
 from stylecam.models.model import Model
+from stylecam.models.rewrite.row_input import row_form
 from stylecam.models.rewrite.two_styles import two_styles
 from stylecam.models.rewrite.uint8_io import fold_conversions
 from stylecam.stylize import tiles
@@ -70,7 +71,7 @@ def painted_by_opencv(path: Path, size: tuple[int, int]) -> dict[int, Image]:
     return {index: session.stylize(image, rows_of(model, index, size)) for index in range(0, model.style_count, step)}
 
 
-def rows_of(model: Model, index: int, size: tuple[int, int]) -> tuple[float, ...]:
+def rows_of(model: Model, index: int, size: tuple[int, int]) -> StyleInput:
     return model.rows(model.one_hot(index), min(size))
 
 
@@ -109,7 +110,7 @@ def test_a_blend_looks_the_same(bank: Model, engine_and_levels: tuple[Engine, in
 @pytest.mark.parametrize("path", sorted(shipped_models().glob("*.onnx")), ids=lambda path: path.stem)
 def test_two_styles_at_once_look_the_same(path: Path, engine_and_levels: tuple[Engine, int]) -> None:
     engine, levels = engine_and_levels
-    model, size = two_styles(Model.read(path)), SIZES[0]
+    model, size = two_styles(row_form(Model.read(path))), SIZES[0]
     image, mask = photo(*size), np.zeros((size[1], size[0]), np.uint8)
     cv2.circle(mask, (size[0] // 2, size[1] // 2), size[1] // 3, 255, -1)
     soft = cast("Mask", cv2.blur(mask, (15, 15)))
@@ -123,7 +124,8 @@ def test_two_styles_at_once_look_the_same(path: Path, engine_and_levels: tuple[E
 def test_a_mask_of_another_size_is_refused_and_the_next_picture_is_painted(
     bank: Model, engine_and_levels: tuple[Engine, int]
 ) -> None:
-    session, weights = engine_and_levels[0].session(two_styles(bank), 128, 96), bank.one_hot() * 2
+    pair = two_styles(row_form(bank))
+    session, weights = engine_and_levels[0].session(pair, 128, 96), pair.rows(pair.one_hot(), 96)
     painted = session.stylize(photo(128, 96), weights)
     with pytest.raises(EngineRunError, match=r"^the mask has shape 96×120 and type uint8; this picture needs 96×128"):
         session.stylize(photo(128, 96), weights, mask=np.zeros((96, 120), np.uint8))

@@ -16,6 +16,7 @@ from stylecam.errors import EngineLostError, EngineRunError, EngineUnavailableEr
 from stylecam.models.grain import grain_map
 from stylecam.models.model import Model
 from stylecam.models.repository import ServedTensor, served_name
+from stylecam.models.rewrite.row_input import row_form
 from stylecam.models.rewrite.two_styles import two_styles
 from stylecam.utils import optional
 from tests.engines.fixtures import photo, require_library
@@ -31,7 +32,7 @@ SIZE = 64, 40
 
 @pytest.fixture
 def server(bank: Model) -> Iterator[FakeServer]:
-    with serving(FakeServer(bank, two_styles(bank))) as running:
+    with serving(FakeServer(bank, two_styles(row_form(bank)))) as running:
         yield running
 
 
@@ -76,11 +77,12 @@ def test_several_pictures_are_on_their_way_at_once(engine: RemoteEngine, server:
 
 
 def test_a_mask_goes_with_a_picture_of_two_styles(engine: RemoteEngine, server: FakeServer, bank: Model) -> None:
-    both, mask = two_styles(bank), np.zeros((40, 64), np.uint8)
+    both, mask = two_styles(row_form(bank)), np.zeros((40, 64), np.uint8)
     mask[:, :9] = 200
     session = engine.session(both, *SIZE)
-    session.stylize(photo(*SIZE), both.one_hot(), mask=mask)
-    session.stylize(photo(*SIZE), both.one_hot())
+    rows = both.rows(both.one_hot(), 40)
+    session.stylize(photo(*SIZE), rows, mask=mask)
+    session.stylize(photo(*SIZE), rows)
     assert [np.unique(sent["person"]).tolist() for sent in server.received] == [[0, 200], [255]]
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from stylecam.control.command import Command
 from stylecam.control.commands import CommandQueue
 from stylecam.control.state import LiveState
-from stylecam.engines.base import Engine, InferenceSession, Mask
+from stylecam.engines.base import Engine, InferenceSession, Mask, StyleInput
 from stylecam.errors import SinkError, SinkLostError
 from stylecam.live.context import PipelineContext
 from stylecam.live.cpu_budget import CpuBudget
@@ -74,17 +74,17 @@ class FaultySession(TintSession):
         self._faulty = engine
 
     def stylize(
-        self, image: Image, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Image, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Image:
         self._image = image
-        return super().stylize(image, weights, origin, mask)
+        return super().stylize(image, style, origin, mask)
 
     def run(
-        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Tensor, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Tensor:
         fault = self._faulty.run_faults.get(self._model.key)
         broken = None if fault is None else fault(self._image, self._shape)
-        return super().run(image, weights, origin, mask) if broken is None else broken
+        return super().run(image, style, origin, mask) if broken is None else broken
 
 
 class FaultyEngine(TintEngine):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -16,14 +15,11 @@ from stylecam.errors import SessionNotOpenError, UsageError
 from stylecam.live.session import Session
 from stylecam.live.settings import Settings
 from stylecam.media.testing import CollectingSink, ScriptedSource, gray_image
-from stylecam.models import catalog as catalog_module
 from stylecam.models.catalog import Catalog
-from stylecam.models.model import Model
 from stylecam.stylize.frame_stylizer import FrameStylizer
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils.clock import SystemClock
 from tests.live.fixtures import SIZE
-from tests.models.networks import bank_with_rows
 
 SETTINGS = Settings(style="none", size=SIZE, hotkeys=False, engine="opencv", device="cpu")
 FILES = ("live/session.py", "live/startup.py", "live/engine_choice.py", "live/pipeline.py", "live/recording.py")
@@ -193,16 +189,3 @@ def test_a_command_is_pressed_by_its_name_and_an_unknown_one_is_a_typed_error(jo
         assert opened.control.apply().frozen
         with pytest.raises(UsageError):
             opened.press("fly")
-
-
-def test_banks_of_one_body_are_joined_before_the_first_frame(
-    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A blend is read on the style thread, where digests of large files would cost pictures."""
-    files = {"ours": {"wave": 1.0}, "theirs": {"kiss": 2.0}}
-    catalog = Catalog(Model.read(bank_with_rows(tmp_path / f"{stem}.onnx", rows)) for stem, rows in files.items())
-    with Session(SETTINGS, catalog, source=NotedSource(journal), sinks=[NotedSink("sink", journal)]):
-        monkeypatch.setattr(catalog_module, "join_banks", lambda _: pytest.fail("joined late"))
-        mix = catalog.parse("wave:1,kiss:1")
-    assert mix is not None
-    assert mix.weights == (0.5, 0.5)

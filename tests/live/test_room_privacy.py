@@ -17,7 +17,7 @@ import pytest
 from stylecam.control.command import Command
 from stylecam.control.commands import CommandQueue
 from stylecam.control.state import LiveState
-from stylecam.engines.base import Engine, InferenceSession, Mask
+from stylecam.engines.base import Engine, InferenceSession, Mask, StyleInput
 from stylecam.errors import EngineRunError
 from stylecam.live.context import PipelineContext
 from stylecam.live.cpu_budget import CpuBudget
@@ -117,7 +117,7 @@ class MaskSession(InferenceSession):
         self._engine = engine
 
     def run(
-        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Tensor, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Tensor:
         found = ((image[:, :1] > 0.5) & (image[:, 2:] < 0.5)).astype(np.float32)
         return found if self._engine.fault is None else self._engine.fault(found)

@@ -166,13 +166,13 @@ def test_styles_that_were_added_to_one_network_apart_can_be_blended(tmp_path: Pa
     ]
     catalog = Catalog(map(Model.read, paths))
     mix = parsed(catalog, "harvest:3,wheat:1")
-    assert (mix.weights, mix.label) == ((0, 0, 0.75, 0.25), "harvest:0.75,wheat:0.25")
-    assert parsed(catalog, "wheat,kiss").model is mix.model  # so that no other network is loaded
-    assert parsed(catalog, "wave,kiss").model.path == paths[0]
+    assert (mix.values.tolist(), mix.label) == ([0.75 * 3 + 0.25 * 4], "harvest:0.75,wheat:0.25")
+    keys = {parsed(catalog, text).model.key for text in ("wheat,kiss", "wave,kiss", "wave", "wheat")}
+    assert keys == {mix.model.key}  # so that no other network is loaded
     with pytest.raises(UsageError, match="harvest in harvest; other in other"):
         catalog.parse("harvest,other")
     catalog.add(Model.read(bank_with_rows(tmp_path / "late.onnx", {"late": 6})))
-    assert parsed(catalog, "late,wave").weights[-1] == 0.5
+    assert parsed(catalog, "late,wave").values.tolist() == [3.5]
 
 
 def test_styles_of_different_networks_cannot_be_blended_and_it_says_where_they_are(two: Catalog) -> None:
@@ -397,38 +397,39 @@ def norm_banks(tmp_path: Path) -> Catalog:
 
 
 def test_two_styles_of_one_bank_make_a_pair(norm_banks: Catalog) -> None:
-    pair = norm_banks.pair(parsed(norm_banks, "wave"), parsed(norm_banks, "wave:0.5,kiss:0.5"))
-    assert pair.model.bank is norm_banks.models[0]
-    assert (pair.weights, pair.label, pair.shares) == ((1, 0, 0.5, 0.5), "wave", {"wave": 1})
+    wave, blend = parsed(norm_banks, "wave"), parsed(norm_banks, "wave:0.5,kiss:0.5")
+    pair = norm_banks.pair(wave, blend)
+    assert pair.model.base.key == wave.model.key
+    assert pair.values.tolist() == [*wave.values, *blend.values]
+    assert (pair.label, pair.shares) == ("wave", {"wave": 1})
 
 
 def test_a_blend_may_be_painted_on_the_person(norm_banks: Catalog) -> None:
-    pair = norm_banks.pair(parsed(norm_banks, "wave:0.5,kiss:0.5"), parsed(norm_banks, "kiss"))
-    assert (pair.weights, pair.shares) == ((0.5, 0.5, 0, 1), {"wave": 0.5, "kiss": 0.5})
+    blend, kiss = parsed(norm_banks, "wave:0.5,kiss:0.5"), parsed(norm_banks, "kiss")
+    pair = norm_banks.pair(blend, kiss)
+    assert pair.values.tolist() == [*blend.values, *kiss.values]
+    assert pair.shares == {"wave": 0.5, "kiss": 0.5}
 
 
 def test_styles_of_two_files_of_one_body_make_a_pair(norm_banks: Catalog) -> None:
-    assert norm_banks.pair(parsed(norm_banks, "kiss"), parsed(norm_banks, "cat")).weights == (0, 1, 0, 0, 0, 1)
-    assert norm_banks.pair(parsed(norm_banks, "wave:0.5,cat:0.5"), parsed(norm_banks, "kiss")).weights == (
-        0.5,
-        0,
-        0.5,
-        0,
-        1,
-        0,
-    )
+    kiss, cat, blend = (parsed(norm_banks, text) for text in ("kiss", "cat", "wave:0.5,cat:0.5"))
+    assert norm_banks.pair(kiss, cat).values.tolist() == [*kiss.values, *cat.values]
+    assert norm_banks.pair(blend, kiss).values.tolist() == [*blend.values, *kiss.values]
 
 
 def test_a_pair_of_two_tiers_is_painted_by_the_network_that_has_both(norm_banks: Catalog) -> None:
     norm_banks.prefer("rich")
     assert parsed(norm_banks, "wave").model.tier == "rich"
     for person, room in (("kiss", "wave"), ("wave", "kiss")):
-        assert norm_banks.pair(parsed(norm_banks, person), parsed(norm_banks, room)).model.bank is norm_banks.models[0]
+        pair = norm_banks.pair(parsed(norm_banks, person), parsed(norm_banks, room))
+        assert pair.model.base.key == norm_banks.models[0].key
 
 
 def test_a_pair_of_the_same_bank_has_one_network(norm_banks: Catalog) -> None:
     wave, kiss = parsed(norm_banks, "wave"), parsed(norm_banks, "kiss")
-    assert norm_banks.pair(wave, kiss).model is norm_banks.pair(kiss, wave).model
+    pairs = [norm_banks.pair(wave, kiss), norm_banks.pair(kiss, wave)]
+    assert pairs[0].model.key == pairs[1].model.key
+    assert pairs[0].model.data is pairs[1].model.data
 
 
 def test_styles_that_share_no_network_are_no_pair(norm_banks: Catalog) -> None:
@@ -441,7 +442,7 @@ def test_styles_that_share_no_network_are_no_pair(norm_banks: Catalog) -> None:
 def test_a_style_file_pairs_with_itself_only(norm_banks: Catalog, tmp_path: Path) -> None:
     (tmp_path / "else").mkdir()
     other = norm_banks.mix_of_model(bank_with_norm(tmp_path / "else" / "file.onnx", ["ice", "wave"], body=3))
-    assert norm_banks.pair(other, other).weights == (1, 0, 1, 0)
+    assert norm_banks.pair(other, other).values.tolist() == [*other.values, *other.values]
     with pytest.raises(UsageError, match="both must be of one network"):
         norm_banks.pair(other, parsed(norm_banks, "wave"))
 

@@ -260,14 +260,14 @@ def test_a_bank_of_two_sizes_of_strokes_has_two_rows_a_style(tmp_path: Path) -> 
     assert fine + broad == pytest.approx(1)
     assert 0 < broad < 1
     assert rest == [0, 0]
-    assert bank.rows(bank.one_hot(1), 360, 2.0) == (0, 0, 0, 1)
+    assert bank.rows(bank.one_hot(1), 360, 2.0).tolist() == [0, 0, 0, 1]
     assert bank.has_brush
     assert [bank.largest_side(720, brush) for brush in (0.5, 1.0, 2.0)] == [920, 460, 230]
 
 
 def test_a_bank_of_one_size_of_strokes_keeps_it(tmp_path: Path) -> None:
     bank = Model.read(network(tmp_path / "a.onnx", BANK_INPUTS))
-    assert bank.rows(bank.one_hot(1), 360, 2.0) == bank.one_hot(1)
+    assert bank.rows(bank.one_hot(1), 360, 2.0).tolist() == [*bank.one_hot(1)]
     assert bank.largest_side(720, 2.0) == 720
     assert not bank.has_brush
 

@@ -11,6 +11,7 @@ import pytest
 from stylecam.errors import UsageError
 from stylecam.models.model import Model
 from stylecam.models.repository import export, served_name
+from stylecam.models.rewrite.row_input import row_form
 
 CONFIG = """\
 name: "{name}"
@@ -26,9 +27,9 @@ output [{{ name: "painted" data_type: TYPE_UINT8 dims: [ 1, -1, -1, 3 ] }}]
 def test_a_bank_is_written_for_one_style_and_for_two(tmp_path: Path, bank: Model) -> None:
     folder = tmp_path / "served"
     written = export([bank], folder)
-    name = served_name(bank)
+    name = served_name(row_form(bank))
     assert [path.name for path in written] == [name, f"{name}-two"]
-    assert (folder / name / "config.pbtxt").read_text() == CONFIG.format(name=name, rows=bank.row_count)
+    assert (folder / name / "config.pbtxt").read_text() == CONFIG.format(name=name, rows=row_form(bank).style_length)
     assert 'name: "person" data_type: TYPE_UINT8 dims: [ 1, 1, -1, -1 ]' in (written[1] / "config.pbtxt").read_text()
     for path in written:
         onnx.checker.check_model(onnx.load(path / "1" / "model.onnx"))
@@ -39,7 +40,7 @@ def test_openvino_model_server_finds_all_networks_of_the_folder(tmp_path: Path, 
     (tmp_path / "stylecam-older" / "config.pbtxt").write_text("")
     export([bank], tmp_path)
     listed = json.loads((tmp_path / "config.json").read_text())["model_config_list"]
-    name = served_name(bank)
+    name = served_name(row_form(bank))
     assert [entry["config"]["name"] for entry in listed] == [name, f"{name}-two", "stylecam-older"]
     assert listed[0]["config"]["base_path"] == f"/models/{name}"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylecam.engines.base import InferenceSession, Mask
+from stylecam.engines.base import InferenceSession, Mask, StyleInput
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineRunError
 from stylecam.media.frame import Image
@@ -92,7 +92,7 @@ def test_every_engine_finds_the_same(detector: BlazeFace, engine: str) -> None:
 def test_a_result_that_is_no_number_is_a_failure() -> None:
     class BrokenSession(InferenceSession):
         def run(
-            self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+            self, image: Tensor, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
         ) -> Tensor:
             return np.full((1, 896, 17), np.nan, np.float32)
 

@@ -71,7 +71,7 @@ def test_tiles_with_frozen_norms_match_the_untiled_result(
 ) -> None:
     stylist = Stylist(mix, engine="opencv")
     whole = stylist(photo)
-    statistics = stylist._measure(photo, mix.weights)
+    statistics = stylist._measure(photo, mix.values)
     use_small_tiles(monkeypatch)
     in_tiles = stylist._in_tiles(stylist._norms.frozen_model(statistics), photo, lambda _: None)
     assert cv2.absdiff(whole, in_tiles).max() <= 2

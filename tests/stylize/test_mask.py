@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stylecam.engines.base import Engine, InferenceSession, Mask
+from stylecam.engines.base import Engine, InferenceSession, Mask, StyleInput
 from stylecam.errors import EngineRunError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import Tensor
@@ -39,7 +39,7 @@ class FakeSession(InferenceSession):
         self._engine = engine
 
     def run(
-        self, image: Tensor, weights: tuple[float, ...], origin: tuple[int, int] = (0, 0), mask: Mask | None = None
+        self, image: Tensor, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Tensor:
         made = self._engine.answer(image[0].transpose(1, 2, 0))
         return np.asarray(made, np.float32)[None, None]

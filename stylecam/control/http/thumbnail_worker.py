@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -26,6 +27,7 @@ from stylecam.errors import StylecamError
 from stylecam.media.frame import Image
 from stylecam.media.transforms import pad_by_reflection
 from stylecam.models.model import Model
+from stylecam.models.rewrite.row_input import row_form
 
 RIM = 8
 """The padding of the live picture, so that both look alike."""
@@ -42,10 +44,10 @@ class ThumbnailWorker:
 
     def __init__(self) -> None:
         self._sessions = SessionCache(OpenCVEngine("cpu"), MAX_SESSIONS)
-        self._read_model = lru_cache(MAX_SESSIONS)(Model.read)
+        self._read_model = lru_cache(MAX_SESSIONS)(lambda path: row_form(Model.read(path)))
 
-    def render(self, path: str, weights: tuple[float, ...], image: Image) -> bytes:
-        """Style `image` (H×W×3 uint8 BGR) with the network in `path` and the style `weights`; return a JPEG.
+    def render(self, path: str, values: Sequence[float], image: Image) -> bytes:
+        """Style `image` (H×W×3 uint8 BGR) with the network in `path` and a style's `values`; return a JPEG.
 
         Raises:
             ModelFormatError: the file is not a network any more.
@@ -54,8 +56,8 @@ class ThumbnailWorker:
         padded = pad_by_reflection(image, RIM)
         model = self._read_model(Path(path))
         session = self._sessions.get(model, padded.shape[1], padded.shape[0])
-        rows = model.rows(weights, min(image.shape[:2]))
-        painted = session.stylize(padded, rows)[RIM:-RIM, RIM:-RIM]
+        style = model.style_input(np.array(values, np.float32), min(image.shape[:2]))
+        painted = session.stylize(padded, style)[RIM:-RIM, RIM:-RIM]
         small = cv2.resize(painted, None, fx=SHARE, fy=SHARE, interpolation=cv2.INTER_AREA)
         _, data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         return data.tobytes()
@@ -72,7 +74,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
             return
         image = np.frombuffer(data, np.uint8).reshape(height, width, 3)
         try:
-            jpeg = worker.render(request["path"], tuple(request["weights"]), image)
+            jpeg = worker.render(request["path"], request["values"], image)
             answer: dict[str, Any] = {"bytes": len(jpeg)}
         except StylecamError as error:
             jpeg, answer = b"", {"error": str(error)}

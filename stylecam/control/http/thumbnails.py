@@ -37,6 +37,7 @@ class Thumbnail:
 
 @dataclass(frozen=True, slots=True)
 class _CachedThumbnail:
+    mix: StyleMix
     thumbnail: Thumbnail | None
     problem: str
     frame: int
@@ -98,9 +99,11 @@ class Thumbnails:
         async with self._turn:
             stand_in = self._stand_in()
             key = (name, stand_in is not None)
-            cached = self._cache.get(key)
+            mix, cached = self._catalog.mix_of(card), self._cache.get(key)
+            if cached is not None and cached.mix != mix:  # it has learned more
+                cached = None
             if not self._covered() and (cached is None or self._clock.now() >= cached.good_until):
-                cached = await self._render(key, self._catalog.mix_of(card), cached, stand_in or self._newest_frame())
+                cached = await self._render(key, mix, cached, stand_in or self._newest_frame())
             if self._covered():  # maybe meanwhile
                 self.forget()
                 return None
@@ -141,12 +144,12 @@ class Thumbnails:
             thumbnail = Thumbnail(jpeg, hashlib.sha256(jpeg).hexdigest()[:16])
         except EngineRunError as error:
             problem, wait = str(error), RETRY_S
-        self._cache[key] = _CachedThumbnail(thumbnail, problem, frame.index, self._clock.now() + wait)
+        self._cache[key] = _CachedThumbnail(mix, thumbnail, problem, frame.index, self._clock.now() + wait)
         return self._cache[key]
 
     async def _request(self, mix: StyleMix, image: Image) -> bytes:
         size = [image.shape[1], image.shape[0]]
-        header = {"path": str(mix.model.path.resolve()), "weights": mix.weights, "size": size}
+        header = {"path": str(mix.model.path.resolve()), "values": mix.values.tolist(), "size": size}
         request = json.dumps(header).encode() + b"\n" + image.tobytes()
         reused = self._process is not None
         try:

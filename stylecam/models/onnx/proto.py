@@ -20,7 +20,7 @@ from stylecam.models.onnx.wire import Field
 MODEL_GRAPH, MODEL_METADATA = 7, 14
 _MODEL_IR_VERSION, _MODEL_OPSET, _OPSET_VERSION = 1, 8, 2
 GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT = 1, 5, 11, 12
-FLOAT, UINT8 = 1, 2
+FLOAT, UINT8, INT64 = 1, 2, 7
 """Element types of a tensor."""
 
 _NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OP_TYPE, _NODE_ATTRIBUTE = 1, 2, 3, 4, 5
@@ -152,6 +152,11 @@ class Node:
         return named + kept + wire.encode(_NODE_OP_TYPE, op_type.encode())
 
 
+def node_inputs(node: Field) -> list[str]:
+    """Return the names of the input values of the graph node `node`, without parsing the rest of it."""
+    return [part.text for part in node.fields() if part.number == _NODE_INPUT]
+
+
 def _read_attribute(attribute: Field) -> tuple[str, AttributeValue | None]:
     name = ""
     value: int | str | None = None
@@ -236,6 +241,16 @@ def encode_tensor(name: str, values: FloatArray) -> bytes:
         + wire.encode_number(_TENSOR_ELEMENT_TYPE, FLOAT)
         + wire.encode(_TENSOR_NAME, name.encode())
         + wire.encode(_TENSOR_RAW, values.astype("<f4").tobytes())
+    )
+
+
+def encode_int_tensor(name: str, values: Sequence[int]) -> bytes:
+    """Encode an int64 `TensorProto` of one dimension."""
+    return (
+        wire.encode_number(_TENSOR_DIMS, len(values))
+        + wire.encode_number(_TENSOR_ELEMENT_TYPE, INT64)
+        + wire.encode(_TENSOR_NAME, name.encode())
+        + wire.encode(_TENSOR_RAW, np.array(values, "<i8").tobytes())
     )
 
 

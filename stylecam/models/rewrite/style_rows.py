@@ -1,4 +1,4 @@
-"""Take some styles out of a bank, or put the styles of several banks with one body together.
+"""Take the styles of a bank apart from its body, or put some of the styles of banks with one body together.
 
 A style of a bank is one row, or two for two sizes of strokes, in each of its matrices of norm scales and shifts
 (Dumoulin et al. 2017), which the weights in `style` mix; the body is all the rest. Banks that were trained with a
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,13 @@ from stylecam.models.card import card_entries, read_cards
 from stylecam.models.model import ALIGNMENT_KEY, DEVIATIONS_KEY, STROKES_KEY, Model
 from stylecam.models.onnx import proto, wire
 from stylecam.models.onnx.proto import GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_NODE, FloatArray, Node
+from stylecam.models.onnx.wire import Field
 from stylecam.models.tier import TIER_KEY
 
-_STYLE = "style"
+STYLE = "style"
+"""The name of the input of a bank that its styles are mixed by."""
 _BODY_KEYS = (TIER_KEY, ALIGNMENT_KEY, DEVIATIONS_KEY, STROKES_KEY)
 """The metadata that belongs to the body."""
-_MAX_STEM = 100
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,15 @@ class StyleRows:
         model: the bank.
         body: a digest of everything but the rows; banks with the same one can be put together.
         rows: name to matrices, styles × sizes of strokes × channels, in the order in which the graph uses them.
+        mixed: name to the name of what the graph computes with it: the mix of its rows.
+        body_parts: the fields of the graph that belong to the body.
     """
 
     model: Model
     body: str
     rows: dict[str, FloatArray] = field(repr=False)
+    mixed: dict[str, str] = field(repr=False)
+    body_parts: list[Field] = field(repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,34 +74,40 @@ class StyleRows:
         if not model.has_style_input:
             return None
         parts = list(proto.graph_fields(model.data))
-        nodes = [Node.parse(part.data) for part in parts if part.number == GRAPH_NODE]
-        users = [node for node in nodes if _STYLE in node.inputs]
-        if not all(node.op_type == "MatMul" and node.inputs[0] == _STYLE for node in users):
-            return None
-        names = list(dict.fromkeys(node.inputs[1] for node in users))
-        if any(name in names for node in nodes if node not in users for name in node.inputs):
-            return None
-        rows: dict[str, FloatArray] = {}
+        mixed, others = dict[str, str](), set[str]()
+        kept: list[Field] = []
         body = hashlib.sha256(repr([model.metadata.get(key) for key in _BODY_KEYS]).encode())
         for part in parts:
-            if part.number == GRAPH_NODE:
-                body.update(part.data)
-            elif part.number == GRAPH_INITIALIZER:
-                name, _ = proto.read_tensor_header(part.data)
-                if name not in names:
-                    body.update(part.data)
-                    continue
-                values = proto.read_float_tensor(part.data)
-                if values is None or values.ndim != 2 or len(values) != model.row_count:
-                    return None
-                rows[name] = values.reshape(model.style_count, -1, values.shape[1])
-        if not names or rows.keys() != set(names):
+            if part.number != GRAPH_NODE:
+                continue
+            body.update(part.data)
+            inputs = proto.node_inputs(part)
+            if STYLE not in inputs:
+                others.update(inputs)
+                kept.append(part)
+                continue
+            node = Node.parse(part.data)
+            if node.op_type != "MatMul" or len(inputs) != 2 or inputs[0] != STYLE or inputs[1] in mixed:
+                return None
+            mixed[inputs[1]] = node.outputs[0]
+        if not mixed or others & mixed.keys():
             return None
-        return cls(model, body.hexdigest(), {name: rows[name] for name in names})
-
-    def row(self, index: int) -> bytes:
-        """Return the values of the style `index`, to compare them."""
-        return b"".join(self.rows[name][index].tobytes() for name in sorted(self.rows))
+        rows: dict[str, FloatArray] = {}
+        for part in parts:
+            if part.number == GRAPH_INITIALIZER:
+                name, _ = proto.read_tensor_header(part.data)
+                if name in mixed:
+                    values = proto.read_float_tensor(part.data)
+                    if values is None or values.ndim != 2 or len(values) != model.row_count:
+                        return None
+                    rows[name] = values.reshape(model.style_count, -1, values.shape[1])
+                    continue
+                body.update(part.data)
+            if part.number != GRAPH_NODE and not (part.number == GRAPH_INPUT and proto.value_info_name(part) == STYLE):
+                kept.append(part)
+        if rows.keys() != mixed.keys():
+            return None
+        return cls(model, body.hexdigest(), {name: rows[name] for name in mixed}, mixed, kept)
 
 
 def bank_of_rows(path: Path, styles: Sequence[tuple[StyleRows, int]]) -> Model:
@@ -120,8 +131,8 @@ def bank_of_rows(path: Path, styles: Sequence[tuple[StyleRows, int]]) -> Model:
         graph: list[bytes | memoryview] = []
         for part in top.fields():
             encoded: bytes | memoryview = view[part.start : part.end]
-            if part.number == GRAPH_INPUT and proto.value_info_name(part) == _STYLE:
-                encoded = wire.encode(GRAPH_INPUT, proto.encode_value_info(_STYLE, (1, row_count)))
+            if part.number == GRAPH_INPUT and proto.value_info_name(part) == STYLE:
+                encoded = wire.encode(GRAPH_INPUT, proto.encode_value_info(STYLE, (1, row_count)))
             elif part.number == GRAPH_INITIALIZER:
                 name, _ = proto.read_tensor_header(part.data)
                 if name in rows:
@@ -133,31 +144,3 @@ def bank_of_rows(path: Path, styles: Sequence[tuple[StyleRows, int]]) -> Model:
     ]
     metadata = {**first.model.metadata, "styles": json.dumps(entries, ensure_ascii=False)}
     return Model.parse(path, proto.replace_metadata(b"".join(pieces), metadata))
-
-
-def join_banks(models: Iterable[Model]) -> list[tuple[Model, dict[str, int]]]:
-    """Return a bank of all styles of each body that several of `models` share, to blend styles across files.
-
-    Returns:
-        The bank, and for the stem of each of its files the index of the file's first style.
-
-    Raises:
-        ModelFormatError: the metadata of a bank is invalid.
-    """
-    alike: dict[tuple[str | None, ...], list[Model]] = {}
-    for model in models:
-        alike.setdefault(tuple(model.metadata.get(key) for key in _BODY_KEYS), []).append(model)
-    bodies: dict[str, list[StyleRows]] = {}
-    for model in chain.from_iterable(group for group in alike.values() if len(group) > 1):  # the others need no digest
-        bank = StyleRows.read(model)
-        if bank is not None:
-            bodies.setdefault(bank.body, []).append(bank)
-    joined = []
-    for banks in bodies.values():
-        if len(banks) > 1:
-            stems = [bank.model.path.stem for bank in banks]
-            starts = accumulate((bank.model.style_count for bank in banks), initial=0)
-            styles = [(bank, index) for bank in banks for index in range(bank.model.style_count)]
-            path = banks[0].model.path.with_stem("+".join(stems)[:_MAX_STEM])
-            joined.append((bank_of_rows(path, styles), dict(zip(stems, starts, strict=False))))
-    return joined

@@ -9,10 +9,8 @@ still those of the whole picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from stylecam.errors import UsageError
 from stylecam.models.grain import CELL_SIZE
@@ -20,6 +18,8 @@ from stylecam.models.model import Model
 from stylecam.models.onnx import proto, wire
 from stylecam.models.onnx.proto import GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_NODE, FloatArray, Node
 from stylecam.models.onnx.wire import WireError
+from stylecam.models.rewrite.row_input import LENGTHS, split
+from stylecam.models.rewrite.style_rows import STYLE
 
 _NORM = "InstanceNormalization"
 _SAME_SIZE = frozenset(("Relu", "Mul", "Add", "Pad", "Slice", "Sigmoid", _NORM))
@@ -27,10 +27,11 @@ _SAME_SIZE = frozenset(("Relu", "Mul", "Add", "Pad", "Slice", "Sigmoid", _NORM))
 
 
 def two_styles(model: Model) -> Model:
-    """Return the network that paints two styles of the bank `model` in one picture.
+    """Return the network that paints two styles of the bank `model`, which is in row form, in one picture.
 
-    Its input `style` is 1×2N: the rows of the person's style, then those of the room's. Its input `mask` is 1×1×H×W
-    float32, 1 on the person and 0 in the room. Everything else is as in `model`, which is its `base`.
+    Its input `style` is 1×2R: the rows of the room's style, then by how much those of the person's are larger. Its
+    input `mask` is 1×1×H×W float32, 1 on the person and 0 in the room. Everything else is as in `model`, which is its
+    `base`.
 
     Raises:
         UsageError: `model` is no bank of stylecam's own form.
@@ -42,21 +43,17 @@ def two_styles(model: Model) -> Model:
         raise UsageError(
             f"{model.path.name} cannot paint two styles in one picture; only a bank made by stylecam train can"
         ) from error
+    parts = graph.handing_out.outputs
     ends = {norm.shift.outputs[0]: norm for norm in norms}
-    nodes = [_pool(stride).encode() for stride in sorted({norm.stride for norm in norms} - {1})]
+    nodes = [split([*parts, *map(_difference, parts)])]
+    nodes += [_pool(stride).encode() for stride in sorted({norm.stride for norm in norms} - {1})]
     for node in graph.nodes:
         norm = ends.get(node.outputs[0])
-        if norm is None:
-            nodes.append(bytes(node.data))
-        else:
+        if norm is not None:
             nodes += [added.encode() for added in norm.mixed()]
-    constants = {}
-    for norm in norms:
-        for part in (norm.scale_rows, norm.shift_rows):
-            rows = graph.constants[part]
-            constants[part] = np.concatenate([np.zeros_like(rows), rows])
-            constants[_difference(part)] = np.concatenate([rows, -rows])
-    return replace(model, data=graph.encode(nodes, constants), key=f"{model.key}.two", bank=model)
+        elif node is not graph.handing_out:
+            nodes.append(bytes(node.data))
+    return replace(model, data=graph.encode(nodes), key=f"{model.key}.two", bank=model)
 
 
 class _OtherFormError(ValueError):
@@ -72,7 +69,7 @@ class _StyledNorm:
         stride: the side, in pixels of the picture, of the square that a pixel of the result stands for.
         scale: the multiplication by γ.
         shift: the addition of β.
-        scale_rows: the name of the matrix of γ, rows × channels.
+        scale_rows: the name of γ as `style` has it.
         shift_rows: the same of β.
         per_channel: the name of the shape 1×C×1×1.
     """
@@ -86,14 +83,13 @@ class _StyledNorm:
     per_channel: str
 
     def mixed(self) -> Iterator[Node]:
-        """Yield the nodes in place of `shift`; the rows of the network are then those of the room."""
+        """Yield the nodes in place of `shift`, which then gives the room's painting."""
         end = self.shift.outputs[0]
         room, scaled, difference, masked = (f"{end}.{part}" for part in ("room", "scaled", "difference", "masked"))
         yield Node("Add", self.shift.inputs, (room,))
         for rows in (self.scale_rows, self.shift_rows):
             name = _difference(rows)
-            yield Node("MatMul", ("style", name), (f"{name}.mixed",))
-            yield Node("Reshape", (f"{name}.mixed", self.per_channel), (f"{name}.shaped",))
+            yield Node("Reshape", (name, self.per_channel), (f"{name}.shaped",))
         yield Node("Mul", (self.normalized, f"{_difference(self.scale_rows)}.shaped"), (scaled,))
         yield Node("Add", (scaled, f"{_difference(self.shift_rows)}.shaped"), (difference,))
         yield Node("Mul", (difference, _mask_name(self.stride)), (masked,))
@@ -106,18 +102,20 @@ class _Graph:
 
     Attributes:
         nodes: its operations in order.
+        handing_out: the one that cuts `style` into the rows of each norm.
         constants: the weights that are raw float32, by name.
     """
 
     model: Model
     nodes: tuple[Node, ...]
+    handing_out: Node
     constants: dict[str, FloatArray]
 
     @classmethod
     def read(cls, model: Model) -> _Graph:
         """Return the graph of the bank `model`."""
-        if not model.has_style_input or model.takes_mask:
-            raise _OtherFormError("no bank of one style a picture")
+        if model.row_data is None or model.takes_mask:
+            raise _OtherFormError("no bank in row form of one style a picture")
         nodes = []
         constants = {}
         for part in proto.graph_fields(model.data):
@@ -129,11 +127,12 @@ class _Graph:
                     constants[proto.read_tensor_header(part.data)[0]] = values
         if not all(node.inputs and node.outputs for node in nodes):
             raise _OtherFormError("a node without input or output")
-        return cls(model, tuple(nodes), constants)
+        handing_out = next(node for node in nodes if STYLE in node.inputs)  # the only one, see `row_form`
+        return cls(model, tuple(nodes), handing_out, constants)
 
     def styled_norms(self) -> list[_StyledNorm]:
         """Return the norms, into each of which the style goes, and into nothing else."""
-        rows, strides = self._style_rows(), self._strides()
+        rows, strides = self._shaped_rows(), self._strides()
         norms = []
         for norm in self.nodes:
             if norm.op_type == _NORM:
@@ -150,24 +149,21 @@ class _Graph:
             raise _OtherFormError("a style without a norm")
         return norms
 
-    def encode(self, nodes: list[bytes], constants: Mapping[str, FloatArray]) -> bytes:
-        """Return the bank's file with `nodes`, the changed `constants`, and the inputs of two styles."""
+    def encode(self, nodes: list[bytes]) -> bytes:
+        """Return the bank's file with `nodes` and the inputs of two styles."""
+        parts = list(proto.graph_fields(self.model.data))
         kept = [
             part.data
-            for part in proto.graph_fields(self.model.data)
-            if part.number == GRAPH_INITIALIZER and proto.read_tensor_header(part.data)[0] not in constants
+            for part in parts
+            if part.number == GRAPH_INITIALIZER and proto.read_tensor_header(part.data)[0] != LENGTHS
         ]
-        inputs = [
-            part.data
-            for part in proto.graph_fields(self.model.data)
-            if part.number == GRAPH_INPUT and proto.value_info_name(part) != "style"
-        ]
-        inputs.append(memoryview(proto.encode_value_info("style", (1, 2 * self.model.row_count))))
+        inputs = [part.data for part in parts if part.number == GRAPH_INPUT and proto.value_info_name(part) != STYLE]
+        inputs.append(memoryview(proto.encode_value_info(STYLE, (1, 2 * sum(self.model.row_lengths)))))
         inputs.append(memoryview(proto.encode_value_info("mask", (1, 1, "height", "width"))))
         fields = [
             *(wire.encode(GRAPH_NODE, node) for node in nodes),
             *(wire.encode(GRAPH_INITIALIZER, data) for data in kept),
-            *(wire.encode(GRAPH_INITIALIZER, proto.encode_tensor(*entry)) for entry in constants.items()),
+            wire.encode(GRAPH_INITIALIZER, proto.encode_int_tensor(LENGTHS, self.model.row_lengths * 2)),
             *(wire.encode(GRAPH_INPUT, data) for data in inputs),
         ]
         return proto.replace_graph_fields(self.model.data, fields, (GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT))
@@ -199,18 +195,14 @@ class _Graph:
                 return 1 / float(scales[2])
         raise _OtherFormError(f"the size of the result of {node.op_type} is not known")
 
-    def _style_rows(self) -> dict[str, tuple[str, str]]:
-        """Return, by the name of each value 1×C×1×1 made from the style, the names of its matrix and of that shape."""
+    def _shaped_rows(self) -> dict[str, tuple[str, str]]:
+        """Return, by the name of each value 1×C×1×1 made from the style, the names of its rows and of that shape."""
         rows = {}
-        for mixing in self._users("style"):
-            if mixing.op_type != "MatMul" or len(mixing.inputs) != 2 or mixing.inputs[0] != "style":
-                raise _OtherFormError("another use of the style")
-            shaping, matrix = self._only_user(mixing.outputs[0], "Reshape"), self.constants.get(mixing.inputs[1])
-            if matrix is None or matrix.ndim != 2 or len(matrix) != self.model.row_count:
+        for name in self.handing_out.outputs:
+            shaping = self._only_user(name, "Reshape")
+            if len(shaping.inputs) != 2:
                 raise _OtherFormError("rows of another form")
-            if len(self._users(mixing.inputs[1])) != 1 or len(shaping.inputs) != 2:
-                raise _OtherFormError("rows that something else uses")
-            rows[shaping.outputs[0]] = mixing.inputs[1], shaping.inputs[1]
+            rows[shaping.outputs[0]] = name, shaping.inputs[1]
         return rows
 
     def _users(self, value: str) -> list[Node]:
@@ -234,7 +226,7 @@ def _mask_name(stride: int) -> str:
 
 
 def _difference(rows: str) -> str:
-    """Return the name of the rows that give the person's parameter minus the room's."""
+    """Return the name of the part of `style` with the person's parameter minus the room's."""
     return f"{rows}.difference"
 
 

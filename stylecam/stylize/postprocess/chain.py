@@ -85,7 +85,7 @@ class Postprocessor:
         self._stages = stages
         self._temporal_filter = TemporalFilter()
         self._upsampler = GuidedUpsampler(size)
-        self._painted_with: tuple[tuple[float, ...], float] | None = None
+        self._painted_with: TransitionStep | None = None
         self._switch_count = 0
         self._before_switch: Image | None = None
 
@@ -116,9 +116,9 @@ class Postprocessor:
         """
         height, width = styled.shape[:2]
         small = view.at(Size(width, height))
-        if (step.weights, step.brush) != self._painted_with:  # on its way to another style, everything is to change
-            self._painted_with = step.weights, step.brush
-            self._temporal_filter.reset()
+        if self._painted_with is None or not step.paints_like(self._painted_with):
+            self._temporal_filter.reset()  # on its way to another style, everything is to change
+        self._painted_with = step
         with self._stages.time("steady"):
             styled = self._temporal_filter.apply(styled, small, look.steadiness)
         image, detail_ms = self._enlarge(styled, small, view, detail)

@@ -22,6 +22,7 @@ from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import resize
 from stylecam.models.catalog import Catalog, shipped_models
 from stylecam.models.model import Model
+from stylecam.models.rewrite.row_input import row_form
 from stylecam.stylize.image import Stylist
 from stylecam.utils.clock import ManualClock
 from tests.end_to_end.outside import PORTRAIT, decoded, difference
@@ -101,7 +102,10 @@ def test_a_style_shows_the_camera_picture_in_that_style(
 @pytest.mark.parametrize("bank", sorted(shipped_models().glob("*.onnx")), ids=lambda path: path.stem)
 def test_a_thumbnail_of_either_tier_shows_its_style(bank: Path) -> None:
     model, image = Model.read(bank), photo(384, 216)
-    first, second = (decoded(ThumbnailWorker().render(str(bank), model.one_hot(index), image)) for index in (0, 1))
+    first, second = (
+        decoded(ThumbnailWorker().render(str(bank), row_form(model).values(model.one_hot(index)).tolist(), image))
+        for index in (0, 1)
+    )
     assert first.shape == (144, 256, 3)
     assert difference(first, second) > 10
 

@@ -12,6 +12,7 @@ from stylecam.media.transforms import Tensor
 from stylecam.models.catalog import shipped_models
 from stylecam.models.model import Model
 from stylecam.models.rewrite.freeze_norms import InstanceNorms
+from stylecam.models.rewrite.row_input import row_form
 from stylecam.models.rewrite.two_styles import two_styles
 
 SHIPPED = sorted(shipped_models().glob("*.onnx"))
@@ -42,7 +43,7 @@ def test_a_network_frozen_to_a_picture_paints_it_the_same(path: Path, picture: T
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_frozen_network_of_two_styles_paints_the_picture_the_same(path: Path, picture: Tensor) -> None:
-    bank = Model.read(path)
+    bank = row_form(Model.read(path))
     model, mask = two_styles(bank), np.zeros((96, 128), np.uint8)
     mask[16:80, 32:96] = 255
     weights = model.rows(bank.one_hot(1) + bank.one_hot(2), 96)

@@ -14,7 +14,7 @@ from stylecam.engines.factory import make_engine
 from stylecam.models.card import read_cards
 from stylecam.models.catalog import shipped_models
 from stylecam.models.model import Model
-from stylecam.models.rewrite.style_rows import StyleRows, bank_of_rows, join_banks
+from stylecam.models.rewrite.style_rows import StyleRows, bank_of_rows
 from tests.models.networks import IMAGE_INPUT, bank_of, bank_with_rows, network, write_network
 
 
@@ -52,16 +52,6 @@ def test_a_style_keeps_its_card_and_licence(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_banks_of_one_body_are_joined_and_others_are_left_out(tmp_path: Path) -> None:
-    made = {"a": {"wave": 1.0}, "b": {"kiss": 2.0, "own": 3.0}}
-    models = [Model.read(bank_with_rows(tmp_path / f"{stem}.onnx", scales)) for stem, scales in made.items()]
-    models.append(Model.read(bank_with_rows(tmp_path / "c.onnx", {"other": 4}, body=2)))
-    models.append(Model.read(network(tmp_path / "plain.onnx")))
-    ((bank, starts),) = join_banks(models)
-    assert (bank.path.stem, starts) == ("a+b", {"a": 0, "b": 1})
-    assert rows(bank).rows["norm.g"].flatten().tolist() == [1, 2, 3]
-
-
 def test_a_style_of_two_sizes_of_strokes_keeps_both(tmp_path: Path) -> None:
     bank = rows(Model.read(bank_with_rows(tmp_path / "a.onnx", {"wave": 1, "kiss": 2, "own": 3}, sizes=(1, 10))))
     chosen = bank_of_rows(tmp_path / "b.onnx", [(bank, 2), (bank, 0)])
@@ -75,7 +65,6 @@ def test_what_belongs_to_the_body_tells_banks_apart(tmp_path: Path) -> None:
     model = Model.read(path)
     rich = Model.parse(path, model.with_metadata({**model.metadata, "tier": "rich"}))
     assert rows(model).body != rows(rich).body
-    assert join_banks([model, rich]) == []
 
 
 def _mixed_otherwise(path: Path) -> Path:

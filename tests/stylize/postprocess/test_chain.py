@@ -71,20 +71,20 @@ def test_the_starting_cover_is_dark_and_has_the_output_size(size: tuple[int, int
 
 def test_the_first_style_is_complete_at_once() -> None:
     step = Transition(FRAME).toward(A, 5.0)
-    assert (step.weights, step.fading) == (A.weights, 0.0)
+    assert (step.values.tolist(), step.fading) == ([*A.weights], 0.0)
 
 
 def test_a_switch_shows_in_its_first_frame() -> None:
     transition = Transition(FRAME)
     transition.toward(A, 5.0)
-    assert transition.toward(B, 5.0 + FRAME).weights[1] > 0.1
+    assert transition.toward(B, 5.0 + FRAME).values[1] > 0.1
 
 
 def test_a_switch_is_complete_after_its_time() -> None:
     transition = Transition(FRAME)
     transition.toward(A, 5.0)
     transition.toward(B, 6.0)
-    assert transition.toward(B, 6.0 + DURATION_S).weights == B.weights
+    assert transition.toward(B, 6.0 + DURATION_S).values.tolist() == [*B.weights]
 
 
 def test_another_brush_is_reached_on_the_way_and_is_no_switch() -> None:
@@ -92,7 +92,7 @@ def test_another_brush_is_reached_on_the_way_and_is_no_switch() -> None:
     first = transition.toward(A, 5.0, 1.0)
     half = transition.toward(A, 6.0, 2.0)
     assert 1.0 < half.brush < 2.0
-    assert half.weights == A.weights
+    assert half.values.tolist() == [*A.weights]
     assert transition.toward(A, 6.0 + DURATION_S, 2.0).brush == 2.0
     assert half.switch_count == first.switch_count
 
@@ -110,7 +110,7 @@ def test_another_brush_during_a_crossing_lets_the_fade_go_on() -> None:
     times = [6.0 + i * FRAME for i in range(15)]
     steps = [brushed.toward(OTHER, now, 1.0 + max(0, i - 2) / 10) for i, now in enumerate(times)]
     assert [step.fading for step in steps] == [undisturbed.toward(OTHER, now).fading for now in times]
-    assert {step.weights for step in steps} == {OTHER.weights}
+    assert {tuple(step.values.tolist()) for step in steps} == {OTHER.weights}
     brushes = [step.brush for step in steps]
     assert brushes == sorted(brushes)
     assert brushed.toward(OTHER, times[-1] + DURATION_S, 2.2).brush == 2.2
@@ -122,7 +122,7 @@ def test_another_brush_on_the_way_to_a_style_of_the_bank_does_not_hold_it_up() -
     transition.toward(B, 6.0)
     transition.toward(B, 6.0 + DURATION_S / 2, 2.0)
     step = transition.toward(B, 6.0 + DURATION_S, 2.0)
-    assert step.weights == B.weights
+    assert step.values.tolist() == [*B.weights]
     assert 1.0 < step.brush < 2.0
 
 
@@ -131,8 +131,8 @@ def test_a_switch_during_a_transition_starts_from_the_current_blend() -> None:
     transition.toward(A, 5.0)
     half = transition.toward(B, 6.0)
     redirected = transition.toward(C, 6.0)
-    assert redirected.weights[2] > 0
-    assert redirected.weights[1] == pytest.approx(half.weights[1] * (1 - redirected.weights[2]))
+    assert redirected.values[2] > 0
+    assert redirected.values[1] == pytest.approx(half.values[1] * (1 - redirected.values[2]))
 
 
 def test_between_networks_the_old_picture_fades_out() -> None:
@@ -147,7 +147,7 @@ def test_between_networks_the_old_picture_fades_out() -> None:
 def test_between_networks_the_new_one_has_its_full_weights_from_the_start() -> None:
     transition = Transition(FRAME)
     transition.toward(A, 5.0)
-    assert transition.toward(OTHER, 6.0).weights == OTHER.weights
+    assert transition.toward(OTHER, 6.0).values.tolist() == [*OTHER.weights]
 
 
 def test_within_a_bank_nothing_is_cross_faded() -> None:
@@ -160,7 +160,7 @@ def test_after_a_reset_the_next_style_is_complete_at_once() -> None:
     transition = Transition(FRAME)
     transition.toward(A, 5.0)
     transition.reset()
-    assert transition.toward(B, 6.0).weights == B.weights
+    assert transition.toward(B, 6.0).values.tolist() == [*B.weights]
 
 
 @given(
@@ -175,9 +175,9 @@ def test_the_weights_sum_to_one_after_any_switches(steps: list[tuple[StyleMix, f
     transition, now = Transition(FRAME), 0.0
     for mix, wait in steps:
         now += wait
-        weights = transition.toward(mix, now).weights
+        weights = transition.toward(mix, now).values
         assert sum(weights) == pytest.approx(1)
-        assert min(weights) >= -1e-9
+        assert min(weights) >= -1e-6
 
 
 def test_preserved_colors_have_the_luminance_of_the_styled_picture_and_the_chroma_of_the_camera() -> None:

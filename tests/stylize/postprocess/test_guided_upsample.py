@@ -203,7 +203,7 @@ def test_a_noisy_portrait_is_nearly_as_sharp_as_at_full_size_and_less_noisy(cata
     clean = fit(np.asarray(portrait, np.uint8), whole)
     views = [noisy(clean, seed) for seed in (1, 2)]
     full, small = (
-        [session.stylize(resize(view, size), mix.weights) for view in views]
+        [session.stylize(resize(view, size), mix.values) for view in views]
         for size in (whole, rung)
         for session in [OpenCVEngine("cpu").session(mix.model, *size)]
     )

@@ -25,10 +25,17 @@ settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("ours")
 
 
+@pytest.fixture(scope="session")
+def engine_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache folder of this run of the tests, which all its workers share, so that engines are measured once."""
+    folder = tmp_path_factory.getbasetemp()
+    return (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache"
+
+
 @pytest.fixture(autouse=True)
-def _temporary_engine_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep engine timings in a cache folder of the test run instead of the user's."""
-    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path_factory.getbasetemp() / "cache")
+def _temporary_engine_cache(engine_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep engine timings in that folder instead of the user's."""
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: engine_cache)
 
 
 @pytest.fixture(autouse=True)

@@ -43,13 +43,11 @@ def unavailable(what: str) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _engines_are_measured_once(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Let all programs that tests start share what they measure of the engines, in all workers."""
-    folder = tmp_path_factory.getbasetemp()
-    cache = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache-of-programs"
+def _engines_are_measured_once(engine_cache: Path) -> None:
+    """Let all programs that tests start share what they measure of the engines."""
     # A folder in place of the file with the rungs that have held: no program begins where another one came to.
-    (cache / "stylecam" / "rungs.json").mkdir(parents=True, exist_ok=True)
-    outside.shared_cache = cache
+    (engine_cache / "programs" / "stylecam" / "rungs.json").mkdir(parents=True, exist_ok=True)
+    outside.shared_cache = engine_cache / "programs"
 
 
 @pytest.fixture(scope="session")

@@ -128,17 +128,22 @@ def learn(
 def redraft_folder(folder: Path) -> tuple[str, ...]:
     """Predict the rows that own styles in `folder` lack for the shipped bodies, as after an update of stylecam.
 
-    What cannot be read, predicted or written stays as it is, and a warning says so.
+    What cannot be read or written stays as it is, and a warning says so.
 
     Returns:
         The names of the styles that have new rows now.
+
+    Raises:
+        ModelFormatError: a file of the predictor is missing or damaged.
     """
+    files = sorted(folder.glob(f"*{SUFFIX}"))
     redrafted: list[str] = []
     learner = None
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
+    bodies = predicted_bodies() if files else frozenset()
+    for path in files:
         try:
             style = OwnStyle.read(path)
-            if style.picture and not predicted_bodies() <= set(style.rows):
+            if style.picture and not bodies <= set(style.rows):
                 learner = learner or StyleLearner()
                 learner.redraft(style).write(path)
                 redrafted.append(style.name)

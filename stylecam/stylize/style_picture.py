@@ -101,8 +101,7 @@ def check_crop(crop: Sequence[float] | None) -> Box | None:
     if crop is None:
         return None
     box = Box(*crop) if len(crop) == 4 else Box(0, 0, 0, 0)
-    inside = 0 <= box.left < box.right <= 1.001 and 0 <= box.top < box.bottom <= 1.001
-    if not (inside and box.width > 0 and box.height > 0):
+    if not (0 <= box.left < box.right <= 1.001 and 0 <= box.top < box.bottom <= 1.001):  # 1 as the sum of two shares
         raise UsageError(
             f"the crop {','.join(f'{share:g}' for share in crop)} must be left, top, width and height within the "
             "picture, as shares of it; write for example 0.1,0.1,0.8,0.8"

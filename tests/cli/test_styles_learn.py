@@ -12,6 +12,7 @@ import pytest
 
 from stylecam.cli.group import run_command_line
 from stylecam.models.own_style import OwnStyle
+from stylecam.utils.optional import install_command
 from tests.stylize.style_predictors import learn_quickly
 
 Learn = Callable[..., str]
@@ -100,4 +101,28 @@ def test_what_cannot_be_is_one_line_and_changes_nothing(
     assert says in told
     assert told.startswith("stylecam: ")
     assert told.count("\n") == 1
+    assert list(styles.iterdir()) == []
+
+
+def test_with_minutes_each_style_is_trained_further(
+    learn: Learn, styles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[tuple[Path, float]] = []
+
+    def improve(file: Path, minutes: float, **_: object) -> tuple[float, bool]:
+        trained.append((file, minutes))
+        return 0.25, True
+
+    monkeypatch.setattr("stylecam.live.improving.check_installed", lambda: None)
+    monkeypatch.setattr("stylecam.cli.styles_learn.improve", improve)
+    assert "harvest is 25% nearer to its picture" in learn("harvest.jpg", "art", "--minutes", "5")
+    assert trained == [(styles / "harvest.style", 5.0)]
+    assert [path.stem for path in styles.iterdir()] == ["harvest"]  # the user stopped there
+
+
+def test_without_pytorch_minutes_are_refused_before_anything_is_learned(
+    learn: Learn, styles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylecam.utils.optional.is_installed", lambda _: False)
+    assert install_command("train") in learn("harvest.jpg", "--minutes", "5", status=2)
     assert list(styles.iterdir()) == []

@@ -19,6 +19,7 @@ from PIL import ImageCms
 from stylecam.errors import SourceUnreadableError, UsageError
 from stylecam.stylize import style_picture
 from stylecam.stylize.style_picture import StylePicture
+from stylecam.utils.message import Message
 from stylecam.utils.sandbox import SandboxLimits
 
 
@@ -168,6 +169,7 @@ def test_what_is_no_picture_to_learn_from_is_said_in_one_line(data: bytes, says:
         assert str(caught.value).startswith(f"{name} ")
         assert says in str(caught.value)
         assert "\n" not in str(caught.value)
+        assert isinstance(str(caught.value), Message)  # the page says it in its own language
 
 
 def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:

@@ -281,10 +281,14 @@ def _preset_changes(name: str, context: ActionContext) -> dict[str, Any]:
         key: _LOOK_OPTIONS[key].read(value) if key in _LOOK_OPTIONS else value
         for key, value in context.presets[name].items()
     }
-    if (style := changes.pop("style", None)) is not None:
-        changes["mix"] = _style(style, context)
-    if "room" in changes:
-        changes |= _room_changes(changes["room"], context)
+    try:
+        if (style := changes.pop("style", None)) is not None:
+            changes["mix"] = _style(style, context)
+        if "room" in changes:
+            changes |= _room_changes(changes["room"], context)
+    except StyleNotFoundError as error:
+        message = Message("the preset {name} names a style that is not there: {error}", name=repr(name), error=error)
+        raise StyleNotFoundError(message, error.nearest) from error
     return changes
 
 
@@ -299,7 +303,11 @@ def _scene(state: LiveState, arguments: Arguments, context: ActionContext) -> Li
         existing = ", ".join(context.scenes) or "none; write them under [scenes] into the configuration file"
         raise UsageError(f"there is no scene {name!r}; there are {existing}")
     own = {each.attribute: getattr(context.own_look, each.attribute) for each in options_of(Look) if each.preset}
-    changes = _preset_changes(look, context) if look in context.presets else {"mix": _style(look, context)}
+    try:
+        changes = _preset_changes(look, context) if look in context.presets else {"mix": _style(look, context)}
+    except StyleNotFoundError as error:
+        message = Message("the scene {name} has a look that is not there: {error}", name=repr(name), error=error)
+        raise StyleNotFoundError(message, error.nearest) from error
     own |= {"mix": context.own_look.mix, "room_mix": context.own_look.room_mix}
     changed = _with_visible_look(state, context, **{**own, **changes})
     if state.look.hides_room and not changed.look.hides_room and not {"room", "paint"} & changes.keys():
@@ -409,6 +417,7 @@ ACTIONS: dict[str, Action] = {
             "record", "recording on and off", _named_file, (flag("recording"), _FILE_NAME), key="v", deferred=True,
         ),
         Action("reload", "read the configuration file again", _same, deferred=True),
+        Action("styles_changed", "read your own styles again", _same, deferred=True),
         Action("quit", "stop stylecam", _same, (), "ctrl+alt+q", "q"),
     )
 }  # fmt: skip

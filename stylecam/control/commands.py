@@ -6,7 +6,7 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from stylecam.utils.message import Message
 
 if TYPE_CHECKING:
     from stylecam.models.catalog import Catalog
+    from stylecam.models.own_style import OwnStyle
 
 _LOG = logging.getLogger(__name__)
 
@@ -178,6 +179,21 @@ class CommandQueue:
         with self._lock:
             self.own_look = look
             self._state = replace(self._state, look=look)
+            for listener in self._listeners:
+                listener(self._state)
+
+    def change_styles(self, styles: Sequence[OwnStyle]) -> None:
+        """Give the catalog other own styles between two frames, and let the looks follow; any thread may call it.
+
+        What is painted in a style whose rows have changed is painted with the new ones. In place of a style that was
+        removed comes the most similar one of its network, never the plain camera.
+        """
+        with self._lock:
+            before = self._catalog.all_cards
+            self._catalog.own_styles = tuple(styles)
+            self.own_look = self.own_look.followed(self._catalog, before)
+            look = self._state.look.followed(self._catalog, before)
+            self._state = replace(self._state, look=look, version=self._state.version + 1)
             for listener in self._listeners:
                 listener(self._state)
 

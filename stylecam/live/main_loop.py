@@ -72,12 +72,14 @@ class MainLoop:
             if self.reload_requested:
                 self.reload_requested = False
                 press("reload")
-            parts.media_saver.handle_commands(parts.reload, parts.switches.handlers, parts.config_keeper)
+            handlers = {**parts.switches.handlers, "styles_changed": parts.own_styles.request}
+            parts.media_saver.handle_commands(parts.reload, handlers, parts.config_keeper)
             now = self.clock.now()
             if (command := cycle.due(self.control.state, now)) is not None:
                 press(command)
             if now - ticked_at >= TICK_S:
                 ticked_at = now
+                parts.own_styles.look(now)
                 self._log_troubles(parts, now)
                 self._report_figures(parts, report, tick)
             if self.stats_file.is_due(now):

@@ -27,6 +27,7 @@ from stylecam.live.engine_choice import EngineChooser
 from stylecam.live.kept_cover import KeptCover
 from stylecam.live.main_loop import MainLoop, Tick
 from stylecam.live.notifications import Notifications, log_refusal
+from stylecam.live.own_styles import OwnStyleWatcher
 from stylecam.live.page import find_page_sink, open_page, server_context
 from stylecam.live.picture_chooser import PictureChooser
 from stylecam.live.pipeline import Pipeline
@@ -59,6 +60,7 @@ from stylecam.stylize.look import Content
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
+from stylecam.utils.paths import user_styles
 from stylecam.utils.resources import limit_threads, process_age_s, process_usage, usable_cores
 from stylecam.utils.version import __version__
 
@@ -369,7 +371,10 @@ class Session:
             switches.outputs.add_unasked()
         reloader = self._reloader(pipeline, switches, context)
         keeper = ConfigKeeper(self._config_file, self.control, reloader.keep, changed)
-        return OpenParts(context, server, pool, engines, tier.reason, pipeline, media_saver, switches, reloader, keeper)
+        own_styles = OwnStyleWatcher(user_styles(), self.control, changed)
+        return OpenParts(
+            context, server, pool, engines, tier.reason, pipeline, media_saver, switches, reloader, keeper, own_styles
+        )
 
     def _open_page(self, page: MjpegSink) -> Server | None:
         context = server_context(

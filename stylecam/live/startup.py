@@ -19,6 +19,7 @@ from stylecam.errors import (
 from stylecam.live.config.keeper import ConfigKeeper
 from stylecam.live.context import PipelineContext
 from stylecam.live.engine_choice import EngineChooser
+from stylecam.live.own_styles import OwnStyleWatcher
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
 from stylecam.live.reload import Reloader
@@ -105,6 +106,7 @@ class OpenParts:
     switches: Switches
     reloader: Reloader
     config_keeper: ConfigKeeper
+    own_styles: OwnStyleWatcher
 
     @property
     def windows(self) -> list[WindowSink]:

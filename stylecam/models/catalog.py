@@ -10,6 +10,8 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.card import StyleCard, read_cards, title_key
 from stylecam.models.model import Model
@@ -133,6 +135,35 @@ class Catalog:
     def own_styles(self, styles: Sequence[OwnStyle]) -> None:
         self._own = tuple(styles)
         self._assemble()
+
+    def successor(self, mix: StyleMix, before: Sequence[StyleCard]) -> StyleMix:
+        """Return what `mix`, made when the catalog had the cards `before`, is now: the same names with today's rows.
+
+        A style that was removed leaves a blend. One that is painted alone is replaced by the most similar style of its
+        network: a renamed one by itself.
+        """
+        network = next((model for model in self._networks() if model.key == mix.model.key and model.body), None)
+        if network is None:
+            return mix
+        banks, cards = self._content.models, self._content.cards
+        of_network = [card for card in cards if banks[card.bank].key == network.key]
+        there: dict[str, list[StyleCard]] = {}
+        for name in mix.shares:
+            old = [
+                card for card in _cards_of(name, before) if card.bank in banks and banks[card.bank].key == network.key
+            ]
+            now = [card for card in of_network if any(card.full_name == each.full_name for each in old)]
+            if not old:  # of a file that is in no folder of styles
+                return mix
+            if now:
+                there[name] = now
+        if not there:
+            return min(map(self.mix_of, of_network), key=lambda other: _distance(other, mix), default=mix)
+        if mix.blend:
+            shares = {name: share for name, share in mix.shares.items() if name in there}
+            found = self._blend_in(network, there, shares)
+            return self.mix_of(next(iter(there.values()))[0]) if found is None or len(shares) < 2 else found
+        return replace(self.mix_of(there[mix.label][0]), label=mix.label)
 
     def _assemble(self) -> None:
         """Put the own styles to the first bank of each body, and take over the new content in one step."""
@@ -340,12 +371,8 @@ class Catalog:
 
     def _find(self, name: str) -> list[StyleCard]:
         """Return all cards with that name, the preferred one first."""
-        normalized = name.strip().lower().replace("-", "_").replace(" ", "_")
-        tier = self.tier
-        cards = self._content.cards
-        found = sorted((card for card in cards if normalized == card.name), key=lambda card: card.tier != tier)
-        found += [card for card in cards if name.strip().lower() == card.full_name.lower()]
-        found = found or self._titled(name)
+        normalized, tier = _normalized(name), self.tier
+        found = sorted(_cards_of(name, self._content.cards), key=lambda card: card.tier != tier)
         if found:
             return found
         names = [card.name for card in self.cards]
@@ -358,9 +385,28 @@ class Catalog:
 
     def _titled(self, title: str) -> list[StyleCard]:
         """Return all cards of that title, the preferred one first."""
-        key, tier = title_key(title), self.tier
-        found = [card for card in self._content.cards if key and key == title_key(card.title)]
-        return sorted(found, key=lambda card: card.tier != tier)
+        tier = self.tier
+        return sorted(_cards_titled(title, self._content.cards), key=lambda card: card.tier != tier)
+
+
+def _cards_of(name: str, cards: Sequence[StyleCard]) -> list[StyleCard]:
+    """Return those of `cards` that the user may mean by `name`: a name, `bank/name` or a title."""
+    found = [card for card in cards if card.name == _normalized(name)]
+    found += [card for card in cards if name.strip().lower() == card.full_name.lower()]
+    return found or _cards_titled(name, cards)
+
+
+def _cards_titled(title: str, cards: Sequence[StyleCard]) -> list[StyleCard]:
+    key = title_key(title)
+    return [card for card in cards if key and key == title_key(card.title)]
+
+
+def _normalized(name: str) -> str:
+    return name.strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def _distance(one: StyleMix, other: StyleMix) -> float:
+    return float(np.square(one.values - other.values).sum())
 
 
 def _bank_of(mixes: Sequence[StyleMix]) -> Model:

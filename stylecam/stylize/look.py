@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +14,7 @@ from stylecam.utils.message import Message
 from stylecam.utils.options import LOOK, option, options_of
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
+    from stylecam.models.card import StyleCard
     from stylecam.models.catalog import Catalog, StyleMix
 
 Preset = Mapping[str, Any]
@@ -186,6 +187,19 @@ class Look(LookSettings):
         """
         both = self.mix is not None and self.room_mix is not None
         return replace(self, pair=catalog.pair(self.mix, self.room_mix) if both else None)  # type: ignore[arg-type]
+
+    def followed(self, catalog: Catalog, before: Sequence[StyleCard]) -> Look:
+        """Return this look with what its styles are now that `catalog` has others than the cards `before`.
+
+        See `Catalog.successor`.
+        """
+        mix = None if self.mix is None else catalog.successor(self.mix, before)
+        room, room_mix = self.room, self.room_mix
+        if room_mix is not None:
+            room_mix = catalog.successor(room_mix, before)
+            if room_mix.label != self.room_mix.label:  # type: ignore[union-attr]
+                room = replace(room, style=room_mix.label)
+        return replace(self, mix=mix, room=room, room_mix=room_mix).paired(catalog)
 
     @property
     def network_mix(self) -> StyleMix | None:

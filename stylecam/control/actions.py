@@ -8,22 +8,32 @@ from __future__ import annotations
 import contextlib
 import difflib
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from stylecam.control.parameters import NUMBER, TEXT, WEIGHTS, Parameter, Value, flag
+from stylecam.control import preset_actions
+from stylecam.control.action_context import (
+    LOOK_OPTIONS,
+    ActionContext,
+    Apply,
+    Arguments,
+    room_changes,
+    style_named,
+    with_look,
+    with_visible_look,
+)
+from stylecam.control.parameters import NUMBER, TEXT, WEIGHTS, Parameter, flag
 from stylecam.control.state import LiveState
 from stylecam.errors import StyleNotFoundError, UsageError
 from stylecam.models.brush import LARGEST, SMALLEST
-from stylecam.stylize.look import Look, Preset, check_preset_name
-from stylecam.stylize.room import Paint, Room, RoomKind, resolve_room
+from stylecam.stylize.room import Paint, Room, RoomKind
 from stylecam.utils.files import check_file_name
 from stylecam.utils.message import Message
-from stylecam.utils.options import Option, options_of
+from stylecam.utils.options import Option
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
-    from stylecam.models.catalog import Catalog, StyleMix
+    from stylecam.models.catalog import StyleMix
 
 STRENGTH_STEP = 0.1
 STEADINESS_STEP = 0.2
@@ -31,28 +41,6 @@ BRUSH_STEP = 2**0.25
 CYCLE_S = 30.0
 """The default period of the automatic change of styles."""
 SHORTEST_CYCLE_S, LONGEST_CYCLE_S = 1.0, 86_400.0
-
-Arguments = Mapping[str, Value]
-
-
-@dataclass(frozen=True, slots=True)
-class ActionContext:
-    """What a command may refer to.
-
-    Attributes:
-        catalog: the styles that exist.
-        presets: the named looks.
-        scenes: OBS scene to style or preset.
-        own_look: the look that the session was started with, or that its configuration has set since.
-    """
-
-    catalog: Catalog
-    presets: Mapping[str, Preset] = field(default_factory=dict)
-    scenes: Mapping[str, str] = field(default_factory=dict)
-    own_look: Look = field(default_factory=Look)
-
-
-Apply = Callable[[LiveState, Arguments, ActionContext], LiveState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +98,12 @@ def _with_first(state: LiveState, context: ActionContext, mixes: Sequence[StyleM
     refusal: UsageError | None = None
     for mix in mixes:
         try:
-            return _with_visible_look(state, context, mix=mix)
+            return with_visible_look(state, context, mix=mix)
         except UsageError as error:
             refusal = error
     if refusal is not None:
         raise refusal
     return state
-
-
-def _with_look(state: LiveState, context: ActionContext, **changes: Any) -> LiveState:
-    """Return `state` with `changes`, of which the styles are some, made to its look."""
-    changed = state.with_look(**changes)
-    return replace(changed, look=changed.look.paired(context.catalog))
-
-
-def _with_visible_look(state: LiveState, context: ActionContext, **changes: Any) -> LiveState:
-    """The same, with the bypass off so that the changes are seen."""
-    return replace(_with_look(state, context, **changes), bypass=False)
 
 
 def _random(state: LiveState, _: Arguments, context: ActionContext) -> LiveState:
@@ -135,21 +112,11 @@ def _random(state: LiveState, _: Arguments, context: ActionContext) -> LiveState
 
 
 def _select(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
-    return _with_visible_look(state, context, mix=_style(str(arguments["style"]), context))
-
-
-def _style(text: str, context: ActionContext) -> StyleMix | None:
-    if text.isdecimal() and text.isascii():
-        cards = context.catalog.cards
-        number = int(text)
-        if not 1 <= number <= len(cards):
-            raise UsageError(f"there is no style {number}, only 1 to {len(cards)}")
-        return context.catalog.mix_of(cards[number - 1])
-    return context.catalog.parse(text)
+    return with_visible_look(state, context, mix=style_named(str(arguments["style"]), context))
 
 
 def _blend(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
-    return _with_visible_look(state, context, mix=context.catalog.parse(str(arguments["weights"])))
+    return with_visible_look(state, context, mix=context.catalog.parse(str(arguments["weights"])))
 
 
 def _set(each: Option) -> Apply:
@@ -181,26 +148,22 @@ def _room(state: LiveState, arguments: Arguments, context: ActionContext) -> Liv
     The room is then no longer painted in the main style alone, which would leave what it shows without effect.
     """
     if "value" in arguments:
-        changes = _room_changes(Room.parse(str(arguments["value"])), context)
+        changes = room_changes(Room.parse(str(arguments["value"])), context)
     elif state.look.hides_room:
-        changes = _room_changes(Room(), context)
+        changes = room_changes(Room(), context)
     else:
         changes = _hiding_changes(context)
     if state.look.paint is Paint.ROOM and changes["room"].kind is not RoomKind.CAMERA:
         changes["paint"] = Paint.EVERYTHING
-    return _with_look(state, context, **changes)
+    return with_look(state, context, **changes)
 
 
 def _hiding_changes(context: ActionContext) -> dict[str, Any]:
     """Hide the room as the settings do; with a blur if they do not, or if their picture is gone."""
     with contextlib.suppress(UsageError):
         if context.own_look.room.hides:
-            return _room_changes(context.own_look.room, context)
-    return _room_changes(Room(RoomKind.BLUR), context)
-
-
-def _room_changes(room: Room, context: ActionContext) -> dict[str, Any]:
-    return {"room": room, "room_mix": resolve_room(room, context.catalog)}
+            return room_changes(context.own_look.room, context)
+    return room_changes(Room(RoomKind.BLUR), context)
 
 
 def _move(name: str, by: float) -> Apply:
@@ -236,36 +199,6 @@ def _cycle(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveStat
     return replace(state, cycle_s=max(SHORTEST_CYCLE_S, seconds) if seconds > 0 else None)
 
 
-def _preset(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
-    name = str(arguments["name"])
-    _check_preset(name, context)
-    return _with_visible_look(state, context, **_preset_changes(name, context))
-
-
-def _check_preset(name: str, context: ActionContext) -> None:
-    if name not in context.presets:
-        existing = ", ".join(context.presets) or "none; save_preset:NAME keeps the present look"
-        raise UsageError(Message("there is no preset {name}; there are {existing}", name=repr(name), existing=existing))
-
-
-def _save_preset(state: LiveState, arguments: Arguments, _: ActionContext) -> LiveState:
-    check_preset_name(str(arguments["name"]))
-    return state
-
-
-def _rename_preset(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
-    _check_preset(str(arguments["name"]), context)
-    new_name = check_preset_name(str(arguments["new_name"]))
-    if new_name in context.presets:
-        raise UsageError(Message("there is a preset {name} already; choose another name", name=repr(new_name)))
-    return state
-
-
-def _delete_preset(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
-    _check_preset(str(arguments["name"]), context)
-    return state
-
-
 def _favorite(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
     style = str(arguments["style"])
     names = [card.name for card in context.catalog.cards]
@@ -274,45 +207,6 @@ def _favorite(state: LiveState, arguments: Arguments, context: ActionContext) ->
         hint = f"did you mean {' or '.join(nearest)}?" if nearest else "stylecam styles lists them"
         raise StyleNotFoundError(f"there is no style {style[:60]!r}; {hint}")
     return state
-
-
-def _preset_changes(name: str, context: ActionContext) -> dict[str, Any]:
-    changes: dict[str, Any] = {
-        key: _LOOK_OPTIONS[key].read(value) if key in _LOOK_OPTIONS else value
-        for key, value in context.presets[name].items()
-    }
-    try:
-        if (style := changes.pop("style", None)) is not None:
-            changes["mix"] = _style(style, context)
-        if "room" in changes:
-            changes |= _room_changes(changes["room"], context)
-    except StyleNotFoundError as error:
-        message = Message("the preset {name} names a style that is not there: {error}", name=repr(name), error=error)
-        raise StyleNotFoundError(message, error.nearest) from error
-    return changes
-
-
-def _scene(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
-    """Start from the session's own look, so that a scene looks the same whichever scene came before it.
-
-    But a room that is hidden stays hidden, unless the preset of the scene says what the room shows or who is painted.
-    """
-    name = str(arguments["name"])
-    look = context.scenes.get(name)
-    if look is None:
-        existing = ", ".join(context.scenes) or "none; write them under [scenes] into the configuration file"
-        raise UsageError(f"there is no scene {name!r}; there are {existing}")
-    own = {each.attribute: getattr(context.own_look, each.attribute) for each in options_of(Look) if each.preset}
-    try:
-        changes = _preset_changes(look, context) if look in context.presets else {"mix": _style(look, context)}
-    except StyleNotFoundError as error:
-        message = Message("the scene {name} has a look that is not there: {error}", name=repr(name), error=error)
-        raise StyleNotFoundError(message, error.nearest) from error
-    own |= {"mix": context.own_look.mix, "room_mix": context.own_look.room_mix}
-    changed = _with_visible_look(state, context, **{**own, **changes})
-    if state.look.hides_room and not changed.look.hides_room and not {"room", "paint"} & changes.keys():
-        return _with_look(changed, context, paint=state.look.paint, room=state.look.room, room_mix=None)
-    return changed
 
 
 def _same(state: LiveState, _: Arguments, __: ActionContext) -> LiveState:
@@ -332,12 +226,9 @@ def _named_file(state: LiveState, arguments: Arguments, _: ActionContext) -> Liv
     return state
 
 
-_LOOK_OPTIONS = {each.name: each for each in options_of(Look)}
-
-
 def _setting(name: str, hotkey: str = "", key: str = "") -> Action:
     """The action that sets the option `name` of the look."""
-    each = _LOOK_OPTIONS[name]
+    each = LOOK_OPTIONS[name]
     if each.kind == "flag":
         return Action(name, each.brief, _toggle_look(each.attribute), (flag(each.brief),), hotkey, key)
     if each.kind == "choice":
@@ -372,18 +263,24 @@ ACTIONS: dict[str, Action] = {
         Action("random", "any other style", _random, hotkey="ctrl+alt+r", key="r"),
         Action("select", "style by its number or name", _select, (_STYLE,)),
         Action("blend", "several styles at once", _blend, (_WEIGHTS,)),
-        Action("preset", "a look from the configuration file", _preset, (Parameter("name", TEXT, "its name"),)),
-        Action("save_preset", "keep this look as a preset", _save_preset, (_PRESET,), deferred=True),
         Action(
-            "rename_preset", "another name for a preset", _rename_preset,
+            "preset", "a look from the configuration file", preset_actions.preset,
+            (Parameter("name", TEXT, "its name"),),
+        ),
+        Action("save_preset", "keep this look as a preset", preset_actions.save_preset, (_PRESET,), deferred=True),
+        Action(
+            "rename_preset", "another name for a preset", preset_actions.rename_preset,
             (_PRESET, Parameter("new_name", TEXT, "its new name")), deferred=True,
         ),
-        Action("delete_preset", "forget a preset", _delete_preset, (_PRESET,), deferred=True),
+        Action("delete_preset", "forget a preset", preset_actions.delete_preset, (_PRESET,), deferred=True),
         Action(
             "favorite", "list a style first, or no longer", _favorite,
             (Parameter("style", TEXT, "its name"), flag("a favorite")), deferred=True,
         ),
-        Action("scene", "the look of a scene of OBS", _scene, (Parameter("name", TEXT, "its name under [scenes]"),)),
+        Action(
+            "scene", "the look of a scene of OBS", preset_actions.scene,
+            (Parameter("name", TEXT, "its name under [scenes]"),),
+        ),
         Action("cycle", "styles change by themselves", _cycle, (_PERIOD,), key="a"),
         Action("bypass", "plain camera on and off", _toggle("bypass"), (flag("plain camera"),), "ctrl+alt+b", "b"),
         _setting("strength"),
@@ -397,7 +294,7 @@ ACTIONS: dict[str, Action] = {
         Action("finer", "smaller strokes", _resize_brush(1 / BRUSH_STEP), key="<"),
         _setting("paint", key="y"),
         Action(
-            "room", _LOOK_OPTIONS["room"].brief, _room, (Parameter.of(_LOOK_OPTIONS["room"], required=False),),
+            "room", LOOK_OPTIONS["room"].brief, _room, (Parameter.of(LOOK_OPTIONS["room"], required=False),),
             "ctrl+alt+h", "w",
         ),
         _setting("face"),
@@ -421,7 +318,7 @@ ACTIONS: dict[str, Action] = {
         Action("quit", "stop stylecam", _same, (), "ctrl+alt+q", "q"),
     )
 }  # fmt: skip
-for _name in sorted(_LOOK_OPTIONS.keys() - ACTIONS.keys()):  # a new option needs no line above
+for _name in sorted(LOOK_OPTIONS.keys() - ACTIONS.keys()):  # a new option needs no line above
     ACTIONS[_name] = _setting(_name)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stylecam.control.actions import Arguments, find_action
+from stylecam.control.action_context import Arguments
+from stylecam.control.actions import find_action
 from stylecam.control.parameters import NUMBER, WEIGHTS, Parameter, Value
 from stylecam.errors import UsageError
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stylecam.control.actions import ACTIONS, ActionContext
+from stylecam.control.action_context import ActionContext
+from stylecam.control.actions import ACTIONS
 from stylecam.control.command import Command
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, StylecamError

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stylecam.control.actions import ACTIONS, ActionContext
+from stylecam.control.action_context import ActionContext
+from stylecam.control.actions import ACTIONS
 from stylecam.control.command import Command
 from stylecam.control.commands import CommandQueue
 from stylecam.control.keyboard.bindings import Bindings, bind

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stylecam.control.actions import ACTIONS, CYCLE_S, ActionContext
+from stylecam.control.action_context import ActionContext
+from stylecam.control.actions import ACTIONS, CYCLE_S
 from stylecam.control.command import Command
 from stylecam.control.state import LiveState
 from stylecam.errors import StylecamError, UsageError

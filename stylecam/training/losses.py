@@ -91,13 +91,13 @@ def normalized_error(features: Tensor, target: Tensor) -> Tensor:
     return relative_error(F.instance_norm(features.float()), F.instance_norm(target.float()))
 
 
-def region_style_loss(features: list[Tensor], targets: list[Tensor], regions: int) -> Tensor:
+def region_style_loss(features: list[Tensor], targets: list[Tensor], regions: int, *, balanced: bool = False) -> Tensor:
     """Return the mean `style_loss` of `regions` × `regions` equal parts of each picture, one value a picture (B)."""
     total = torch.zeros(())
     for row in range(regions):
         for column in range(regions):
             parts = [_region(layer, regions, row, column) for layer in features]
-            total = total.to(parts[0].device) + style_loss(parts, targets)
+            total = total.to(parts[0].device) + style_loss(parts, targets, balanced=balanced)
     return total / regions**2
 
 
@@ -106,15 +106,19 @@ def _region(features: Tensor, regions: int, row: int, column: int) -> Tensor:
     return features[:, :, row * height : (row + 1) * height, column * width : (column + 1) * width]
 
 
-def style_loss(features: list[Tensor], targets: list[Tensor]) -> Tensor:
+def style_loss(features: list[Tensor], targets: list[Tensor], *, balanced: bool = False) -> Tensor:
     """Return the style loss, one value a picture (B): the relative error of the Gram matrices of `features` (B×C×h×w).
 
-    It is summed over the layers; `targets` are the Gram matrices (B×C×C) to reach there.
+    It is summed over the layers; `targets` are the Gram matrices (B×C×C) to reach there. An error ‖G − T‖² is divided by
+    ‖T‖², or with `balanced` by ‖G‖·‖T‖. Then half of the contrast costs as much as twice of it; otherwise a network
+    that cannot know a painting well chooses too little, which costs 1 at most.
     """
     total = 0.0
     for layer, target in zip(features, targets, strict=True):
-        error = (gram(layer) - target).pow(2).mean((1, 2))
-        total = total + error / target.pow(2).mean((1, 2)).clamp_min(1e-20)
+        found, size = gram(layer), target.pow(2).mean((1, 2))
+        if balanced:
+            size = (size * found.pow(2).mean((1, 2))).clamp_min(1e-24).sqrt()
+        total = total + (found - target).pow(2).mean((1, 2)) / size.clamp_min(1e-20)
     return total
 
 

@@ -46,6 +46,15 @@ class Targets(NamedTuple):
     fine: list[Tensor]
     large: list[Tensor]
 
+    @classmethod
+    def of(cls, vgg: VggFeatures, paintings: Sequence[Image]) -> Targets:
+        """Return those of `paintings`, H×W×3 uint8 BGR, at the size at which their strokes are to be learned."""
+        whole = [torch.from_numpy(to_tensor(painting)) for painting in paintings]
+        return cls(
+            _stacked([grams_of(vgg, _sharpened(picture))[FINE_LAYERS] for picture in whole]),
+            _stacked([grams_of(vgg, F.avg_pool2d(picture, 2))[LARGE_LAYERS] for picture in whole]),
+        )
+
 
 class Objective:
     """Computes the losses of a batch of paintings, except for their steadiness.
@@ -58,20 +67,23 @@ class Objective:
 
     Args:
         vgg: the perceptual network.
-        paintings: the styles, H×W×3 uint8 BGR, at the size at which their strokes are to be learned.
+        targets: the styles.
         weights: the factor of each painting's style loss.
         hyperparameters: the weights of the losses.
+        balanced: how errors of style are divided, see `losses.style_loss`.
     """
 
     def __init__(
-        self, vgg: VggFeatures, paintings: Sequence[Image], weights: Tensor, hyperparameters: Hyperparameters
+        self,
+        vgg: VggFeatures,
+        targets: Targets,
+        weights: Tensor,
+        hyperparameters: Hyperparameters,
+        *,
+        balanced: bool = False,
     ) -> None:
-        self._vgg, self._weights, self._hyperparameters = vgg, weights, hyperparameters
-        whole = [torch.from_numpy(to_tensor(painting)) for painting in paintings]
-        self._targets = Targets(
-            _stacked([grams_of(vgg, _sharpened(picture))[FINE_LAYERS] for picture in whole]),
-            _stacked([grams_of(vgg, F.avg_pool2d(picture, 2))[LARGE_LAYERS] for picture in whole]),
-        )
+        self._vgg, self._targets, self._weights, self._hyperparameters = vgg, targets, weights, hyperparameters
+        self._balanced = balanced
 
     def measure(
         self,
@@ -103,10 +115,11 @@ class Objective:
         with torch.no_grad():
             edges = self._vgg(photo[part], taps=2)[1]
         content = content + _FULL_CONTENT * losses.normalized_error(fine[1], edges)
-        style = _FINE_STYLE * losses.style_loss(fine, [grams[which] for grams in self._targets.fine])
-        large = [grams[which] for grams in self._targets.large]
-        style = style + losses.style_loss(half[LARGE_LAYERS], large)
-        style = style + _REGION_STYLE * losses.region_style_loss(half[LARGE_LAYERS], large, REGIONS)
+        edges_wanted, large = ([grams[which] for grams in each] for each in self._targets)
+        forms, balanced = half[LARGE_LAYERS], self._balanced
+        style = _FINE_STYLE * losses.style_loss(fine, edges_wanted, balanced=balanced)
+        style = style + losses.style_loss(forms, large, balanced=balanced)
+        style = style + _REGION_STYLE * losses.region_style_loss(forms, large, REGIONS, balanced=balanced)
         parts = {
             "content": hparams.content * content.mean(),
             "style": hparams.style * (style * self._weights[which]).mean(),

@@ -25,7 +25,7 @@ from stylecam.training.dataset import PhotoCrop, PhotoDataset
 from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.training.learner import Learner
 from stylecam.training.network import StyleNetwork
-from stylecam.training.objective import Objective
+from stylecam.training.objective import Objective, Targets
 from stylecam.training.strokes import StrokeTargets
 from stylecam.training.vgg import VggFeatures
 
@@ -146,7 +146,7 @@ class RowLearner:
         scale = hparams.scale if scales is None else round(math.sqrt(scales.fine * scales.broad))
         self._targets = StrokeTargets([painting], scale, scales)
         ones = torch.ones(self._targets.sizes, device=vgg.scale.device)
-        self._objective = Objective(vgg, self._targets.read(), ones, hparams)
+        self._objective = Objective(vgg, Targets.of(vgg, self._targets.read()), ones, hparams)
         net = body.network(values).to(vgg.scale.device, memory_format=torch.channels_last)
         self._learner = Learner(
             net, [0], self._targets, self._objective, ones, photos, hparams, bfloat16=bfloat16,

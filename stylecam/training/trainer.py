@@ -30,7 +30,7 @@ from stylecam.training.events import Event, FileSaved, Listener, StepEvent, skip
 from stylecam.training.faces import FaceDetector
 from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.training.learner import Learner, NotFiniteError, crop_side
-from stylecam.training.objective import Objective
+from stylecam.training.objective import Objective, Targets
 from stylecam.training.plots import write_plot
 from stylecam.training.samples import fit_cell, write_sheet
 from stylecam.training.strokes import StrokeTargets
@@ -82,7 +82,7 @@ class Trainer:
             torch.tensor(each, device=self._device).repeat_interleave(self._targets.sizes)
             for each in zip(*((one.weight, one.stability) for one in config.paintings), strict=True)
         )
-        objective = Objective(self._vgg, self._paintings, style_weights, hparams)
+        objective = Objective(self._vgg, Targets.of(self._vgg, self._paintings), style_weights, hparams)
         net = bank.network.to(self._device, memory_format=torch.channels_last)
         if hparams.frozen:
             network.train_only_new_styles(net, min(self._rows))

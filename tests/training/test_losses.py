@@ -38,6 +38,18 @@ def test_the_style_loss_is_zero_for_the_painting_and_one_per_layer_for_zeros() -
     assert losses.style_loss(zeros, targets).tolist() == pytest.approx([4, 4])
 
 
+def test_in_the_balanced_style_loss_too_little_contrast_costs_as_much_as_too_much() -> None:
+    found = maps(0)
+    targets = [losses.gram(m) for m in found]
+    pale, garish = (
+        [m * factor for m in found] for factor in (0.5, 2.0)
+    )  # Gram matrices of a quarter and of four times
+    expected = pytest.approx([4 * 0.75**2 / 0.25] * 2)
+    assert losses.style_loss(pale, targets, balanced=True).tolist() == expected
+    assert losses.style_loss(garish, targets, balanced=True).tolist() == expected
+    assert losses.style_loss(found, targets, balanced=True).tolist() == [0, 0]
+
+
 def test_losses_do_not_depend_on_the_scale_of_the_features() -> None:
     found, expected = maps(0), maps(1)
     scaled = losses.content_loss([3 * m for m in found], [3 * m for m in expected], 0.1)

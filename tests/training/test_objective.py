@@ -11,7 +11,7 @@ import torch
 
 from stylecam.media.transforms import to_tensor
 from stylecam.training.dataset import FaceBox
-from stylecam.training.objective import Objective
+from stylecam.training.objective import Objective, Targets
 from stylecam.training.style_image import StyleImage
 from stylecam.training.vgg import VggFeatures, load_vgg
 from tests.training import fixtures
@@ -28,7 +28,7 @@ def objective(folder: Path, vgg: VggFeatures, **changes: object) -> Objective:
     paintings = [
         StyleImage(str(seed), fixtures.random_picture(folder / f"{seed}.png", seed)).read(128) for seed in (5, 6)
     ]
-    return Objective(vgg, paintings, torch.tensor([1.0, 3.0]), fixtures.hyperparameters(**changes))
+    return Objective(vgg, Targets.of(vgg, paintings), torch.tensor([1.0, 3.0]), fixtures.hyperparameters(**changes))
 
 
 def blots(seed: int) -> torch.Tensor:
@@ -111,7 +111,7 @@ def test_marks_with_sharper_edges_than_those_of_the_reduced_painting_are_asked_f
     tile = cv2.GaussianBlur(squares, (0, 0), 1.0)
     soft = np.repeat(40 + 150 * np.tile(tile, (8, 8))[..., None], 3, axis=2)  # every part of it has the same style
     sharp = soft + 0.5 * (soft - cv2.GaussianBlur(soft, (0, 0), 1.1))
-    asked = Objective(vgg, [soft.astype(np.uint8)], torch.ones(1), fixtures.hyperparameters())
+    asked = Objective(vgg, Targets.of(vgg, [soft.astype(np.uint8)]), torch.ones(1), fixtures.hyperparameters())
     styles = [
         asked.measure(picture, picture, torch.tensor([0]), [None], rng())["style"].item()
         for picture in (torch.from_numpy(to_tensor(pixels.clip(0, 255).astype(np.uint8))) for pixels in (soft, sharp))

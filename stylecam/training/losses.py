@@ -109,8 +109,8 @@ def _region(features: Tensor, regions: int, row: int, column: int) -> Tensor:
 def style_loss(features: list[Tensor], targets: list[Tensor], *, balanced: bool = False) -> Tensor:
     """Return the style loss, one value a picture (B): the relative error of the Gram matrices of `features` (B×C×h×w).
 
-    It is summed over the layers; `targets` are the Gram matrices (B×C×C) to reach there. An error ‖G − T‖² is divided by
-    ‖T‖², or with `balanced` by ‖G‖·‖T‖. Then half of the contrast costs as much as twice of it; otherwise a network
+    It is summed over the layers; `targets` are the Gram matrices (B×C×C) to reach there. An error ‖G − T‖² is divided
+    by ‖T‖², or with `balanced` by ‖G‖·‖T‖. Then half of the contrast costs as much as twice of it; otherwise a network
     that cannot know a painting well chooses too little, which costs 1 at most.
     """
     total = 0.0

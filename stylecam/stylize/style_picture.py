@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -29,6 +32,8 @@ LIMITS = sandbox.SandboxLimits(seconds=60.0, memory=2**30)
 """What reading the largest allowed picture takes, with a margin."""
 _LEAST_DEVIATION = 1.0
 """Of the levels of a channel; below it a picture is of one color."""
+_LEAST_FREE = 8 * 2**20
+"""Bytes on the disk of temporary files; the reduced picture has one or two million at most."""
 _QUALITY = 88
 _REQUEST, _SOURCE, _ANSWER, _PICTURE = "request.json", "source", "answer.json", "picture.jpg"
 
@@ -68,6 +73,8 @@ class StylePicture:
             request["path"] = str(source.absolute())
         try:
             with tempfile.TemporaryDirectory(prefix="stylecam-", ignore_cleanup_errors=True) as folder:
+                if shutil.disk_usage(folder).free < _LEAST_FREE:  # the child could not even say so
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 if isinstance(source, bytes):
                     Path(folder, _SOURCE).write_bytes(source)
                 Path(folder, _REQUEST).write_text(json.dumps(request))

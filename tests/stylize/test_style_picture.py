@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -186,10 +185,7 @@ def test_heic_without_its_reader_is_told_what_to_install(monkeypatch: pytest.Mon
 
 
 def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, os.strerror(28))
-
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(style_picture, "_LEAST_FREE", 2**60)
     with pytest.raises(SourceUnreadableError, match=r"no place for temporary files \(No space left on device\)"):
         StylePicture.read(saved(painting()))
 

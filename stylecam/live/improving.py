@@ -255,10 +255,8 @@ class Improvements:
 
 
 def check_installed() -> None:
-    """Raise TrainingUnavailableError where PyTorch is missing; the message has the command that installs it."""
-    require(
-        "torch", "onnx", purpose="improving a style (200 MB to download)", extra="train", error=TrainingUnavailableError
-    )
+    """Raise TrainingUnavailableError where PyTorch is missing; the message says how to install it."""
+    require("torch", "onnx", purpose="improving a style", extra="train", error=TrainingUnavailableError)
 
 
 def check_minutes(minutes: float) -> None:

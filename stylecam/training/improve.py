@@ -91,7 +91,6 @@ class Improver:
     def _prepare(
         self, photos: Path | None, vgg: Path | None, device: str, bfloat16: bool | None, bodies: Sequence[Path] | None
     ) -> list[RowLearner]:
-        malloc.keep_large_blocks()
         files = sorted(shipped_models().glob("*.onnx")) if bodies is None else bodies
         found = [body for body in map(Body.read, files) if body is not None]
         if not {body.rows.body for body in found} <= set(self._style.rows):
@@ -139,6 +138,7 @@ class Improver:
                 raise TrainingFailedError(f"{error}; {self._kept()}; start again") from error
 
     def _loop(self) -> None:
+        malloc.keep_large_blocks()  # not earlier: looking at whole paintings took larger ones than a step does
         started_at = now = self._clock.now()
         write_at = started_at + WRITE_EVERY_S
         whole_s = self._minutes * 60
@@ -189,9 +189,9 @@ class Improver:
                 self._listener(FileSaved("sheet", self._sheet))
 
     def _draw_samples(self, path: Path) -> None:
-        """Draw photographs, how the richest body painted them in the beginning, and how it does now."""
+        """Draw photographs, how the richest body painted them in the beginning, and how it does now; the painting."""
         learner = max(self._learners, key=lambda one: SHARES[one.body.bank.network.tier])
-        rows = [(None, "", learner.painted_before), (None, "", learner.painted)]
+        rows = [(None, "", learner.painted_before), (learner.painting.image, "", learner.painted)]
         write_sample_grid(path, _SAMPLE_HEIGHT_PX, [(photo, "") for photo in learner.samples], rows, labels=False)
 
     def _minutes_before(self, body: Body) -> float:

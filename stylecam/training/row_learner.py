@@ -38,6 +38,7 @@ class OwnPainting:
     """The picture of an own style, as a painting to learn from.
 
     Attributes:
+        image: H×W×3 uint8 BGR.
         share: how often it is drawn, always 1.
 
     Raises:
@@ -47,13 +48,13 @@ class OwnPainting:
     share = 1.0
 
     def __init__(self, name: str, picture: bytes) -> None:
-        self._image = ImageFile.read(picture, live=True, name=f"the picture of {name}").flattened_on_white()
+        self.image = ImageFile.read(picture, live=True, name=f"the picture of {name}").flattened_on_white()
 
     def read(self, scale: int, factor: float = 1.0) -> Image:
         """Return the picture with its short side at `scale` pixels times `factor`: H×W×3 uint8 BGR."""
-        height, width = self._image.shape[:2]
+        height, width = self.image.shape[:2]
         factor *= scale / min(height, width)
-        return resize(self._image, Size(max(1, round(width * factor)), max(1, round(height * factor))))
+        return resize(self.image, Size(max(1, round(width * factor)), max(1, round(height * factor))))
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ class RowLearner:
 
     Attributes:
         body: the body.
+        painting: the painting.
         best: the rows with the lowest objective so far, sizes of strokes × values.
         style_before, style: the style loss of the rows at the start, and of the best ones.
     """
@@ -154,7 +156,7 @@ class RowLearner:
         )  # fmt: skip
         rng = np.random.default_rng(_CHECK_SEED)
         self._crops = [_centre(photos.random_crop(rng), hparams.crop) for _ in range(CHECKS * self._targets.sizes)]
-        self.body, self.best = body, values
+        self.body, self.painting, self.best = body, painting, values
         self._least, self.style_before, self.painted_before = self._measure()
         self.style, self.painted = self.style_before, self.painted_before
 

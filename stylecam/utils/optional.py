@@ -21,6 +21,8 @@ _TITLES = {
     "tritonclient.grpc": "tritonclient",
 }
 """Names of packages where the module is called otherwise."""
+_DOWNLOADS = {"train": "200 MB"}
+"""How much is downloaded for an extra, where that is much."""
 _ORIGIN = re.compile(r"^\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
 _NOISE = ("Exception from ", "Check '", "FrontEnd API failed", "Summary:", "To facilitate ")
 
@@ -56,16 +58,28 @@ def require(*modules: str, purpose: str, extra: str, error: type[StylecamError])
     Raises:
         StylecamError: of the class `error`, if one is missing; the message has the command that installs it.
     """
-    missing = [_TITLES.get(module, module) for module in modules if not is_installed(module)]
-    if missing:
+    missing = " and ".join(_TITLES.get(module, module) for module in modules if not is_installed(module))
+    if not missing:
+        return
+    command = install_command(extra)
+    if extra in _DOWNLOADS:
         raise error(
             Message(
-                "{purpose} needs {missing}, not installed here; run: {command}",
+                "{purpose} needs {missing}, not installed here; run ({size} to download): {command}",
                 purpose=purpose,
-                missing=" and ".join(missing),
-                command=install_command(extra),
+                missing=missing,
+                size=_DOWNLOADS[extra],
+                command=command,
             )
         )
+    raise error(
+        Message(
+            "{purpose} needs {missing}, not installed here; run: {command}",
+            purpose=purpose,
+            missing=missing,
+            command=command,
+        )
+    )
 
 
 def load(module: str, *, purpose: str, extra: str, error: type[StylecamError]) -> Any:

@@ -65,5 +65,5 @@ def test_what_cannot_be_done_is_one_line(capsys: pytest.CaptureFixture[str], mon
         assert "another style is being improved" in refusal(["styles", "improve", "harvest"], capsys)
     monkeypatch.setattr("stylecam.utils.optional.is_installed", lambda _: False)
     message = refusal(["styles", "improve", "harvest"], capsys)
-    assert "(200 MB to download) needs PyTorch" in message
+    assert "improving a style needs PyTorch and onnx, not installed here; run (200 MB to download): " in message
     assert 'stylecam[train]"' in message

@@ -166,6 +166,6 @@ def test_what_cannot_begin_is_refused(fixture: Fixture, monkeypatch: pytest.Monk
     with pytest.raises(UsageError, match=r"0\.1 to 600"):
         fixture.improvements.start("harvest", 0)
     monkeypatch.setattr("stylecam.utils.optional.is_installed", lambda _: False)
-    with pytest.raises(TrainingUnavailableError, match=r"200 MB to download.*run: .*stylecam\[train\]"):
+    with pytest.raises(TrainingUnavailableError, match=r"PyTorch and onnx.*200 MB to download.*stylecam\[train\]"):
         improving.check_installed()
     assert not fixture.processes

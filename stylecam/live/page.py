@@ -16,6 +16,7 @@ from stylecam.control.http.context import ServerContext
 from stylecam.control.http.instances import socket_path
 from stylecam.control.http.server import Server
 from stylecam.control.http.thumbnails import Thumbnails
+from stylecam.control.own_styles import Improvements, OwnStyles
 from stylecam.control.state import LiveState
 from stylecam.engines.autotune import sample_picture
 from stylecam.errors import ServerUnavailableError, UsageError
@@ -29,6 +30,8 @@ from stylecam.media.sinks.base import Sink
 from stylecam.media.sinks.mjpeg import MjpegSink
 from stylecam.models.catalog import Catalog
 from stylecam.stylize.look import Content
+from stylecam.stylize.style_learning import StyleLearner
+from stylecam.utils import paths
 from stylecam.utils.clock import Clock
 from stylecam.utils.message import Message
 
@@ -65,6 +68,7 @@ def server_context(
     describe: Callable[[LiveState], dict[str, Any]],
     report: Callable[[], dict[str, Any]],
     hotkeys: Mapping[str, str],
+    improvements: Improvements,
 ) -> ServerContext:
     """Return what the server may know of a session.
 
@@ -78,6 +82,7 @@ def server_context(
         describe: returns a state with all that the page shows.
         report: returns the figures of a session that is open.
         hotkeys: command to global key combination, as text.
+        improvements: trains own styles further.
     """
 
     def unpainted() -> bytes | None:
@@ -88,6 +93,10 @@ def server_context(
     def sample() -> Frame:
         return Frame(sample_picture(THUMBNAIL_SAMPLE), COVER_INDEX, 0.0)
 
+    own_styles = OwnStyles(
+        paths.user_styles(), cache(StyleLearner), lambda: frozenset(card.name for card in catalog.all_cards),
+        improvements,
+    )  # fmt: skip
     thumbnails = Thumbnails(
         catalog, lambda: None if (opened := parts()) is None else opened.pipeline.newest, clock,
         covered=lambda: control.state.requested_content is Content.COVERED,
@@ -97,7 +106,7 @@ def server_context(
         control, catalog, page.broadcast, describe, lambda: {} if parts() is None else report(), hotkeys, thumbnails,
         page.video, unpainted=unpainted, language=settings.language,
         cameras=lambda: [] if (opened := parts()) is None else opened.switches.camera.choices(),
-        outputs=lambda: {} if (opened := parts()) is None else opened.switches.choices(),
+        outputs=lambda: {} if (opened := parts()) is None else opened.switches.choices(), own_styles=own_styles,
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from stylecam.live.config.keeper import ConfigFile, ConfigKeeper
 from stylecam.live.context import PipelineContext
 from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.engine_choice import EngineChooser
+from stylecam.live.improving import Improvements
 from stylecam.live.kept_cover import KeptCover
 from stylecam.live.main_loop import MainLoop, Tick
 from stylecam.live.notifications import Notifications, log_refusal
@@ -60,7 +61,7 @@ from stylecam.stylize.look import Content
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
-from stylecam.utils.paths import user_styles
+from stylecam.utils.paths import improving_file, user_styles
 from stylecam.utils.resources import limit_threads, process_age_s, process_usage, usable_cores
 from stylecam.utils.version import __version__
 
@@ -134,6 +135,7 @@ class Session:
         self._began_at = self._clock.now()
         self._closing = contextlib.ExitStack()
         self._devices = Devices(settings.size, settings.fps, self._closing)
+        self._improvements: Improvements | None = None
         self._used = False
         self._parts: OpenParts | None = None
 
@@ -278,6 +280,8 @@ class Session:
             "camera": None if parts is None else parts.pipeline.capture.source.name,
             "presets": list(self.control.presets),
             "favorites": list(self.control.favorites),
+            "styles": hash(self._catalog.cards) % 2**32,
+            "improving": None if self._improvements is None else self._improvements.progress,
             "room_pictures": [str(path) for path in self.control.room_pictures],
             "publishing": publishing.value,
             "notice": self._notifications.notice,
@@ -377,9 +381,12 @@ class Session:
         )
 
     def _open_page(self, page: MjpegSink) -> Server | None:
+        self._improvements = Improvements(user_styles(), improving_file().parent)
+        self._closing.callback(self._improvements.close)
         context = server_context(
             page, self._settings, self._catalog, self.control, self._clock, lambda: self._parts,
             describe=self.describe, report=lambda: self.report().to_json(), hotkeys=self._keyboard.names,
+            improvements=self._improvements,
         )  # fmt: skip
         server = open_page(self._settings, context, page, self._devices, self._closing, self._runtime_folder)
         self._keyboard.link = None if server is None else server.link

@@ -19,6 +19,7 @@ from stylecam.control.http.context import ServerContext
 from stylecam.control.http.instances import Instance, current_instance, registered
 from stylecam.control.http.server import Server
 from stylecam.control.http.thumbnails import Thumbnails
+from stylecam.control.own_styles import OwnStyles
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError
 from stylecam.media.frame import Frame, Size
@@ -64,6 +65,7 @@ class RunningServer:
         socket_path: Path | None = None,
         unpainted: Callable[[], bytes | None] = lambda: None,
         language: str | None = None,
+        own_styles: OwnStyles | None = None,
     ) -> None:
         self.control = CommandQueue(catalog, LiveState(Look(catalog.mix_of(catalog.cards[0]))))
         self.sink = MjpegSink()
@@ -80,6 +82,7 @@ class RunningServer:
             lambda: CAMERAS,
             unpainted,
             language=language,
+            own_styles=own_styles,
         )
         self.recording: str | None = None
         self.notice: str | None = None

@@ -127,6 +127,15 @@ def test_nothing_serious_is_found_in_hints_comparison_and_dialogs(
         page.click("#open-phone")
         page.wait_for_selector("#phone-closed", state="visible")
         found += _problems(page.evaluate(RUN))
+        page.keyboard.press("Escape")
+        page.click("#add-own")
+        found += _problems(page.evaluate(RUN))
+        page.set_input_files("#own-file", PORTRAIT)
+        page.wait_for_selector("#crop", state="visible")
+        found += _problems(page.evaluate(RUN))
+        page.keyboard.press("Escape")
+        page.evaluate("document.querySelector('#own-style').showModal()")
+        found += _problems(page.evaluate(RUN))
     assert found == []
 
 

@@ -52,7 +52,7 @@ def test_whatever_it_is_asked_it_answers_as_it_says_it_does(program: tuple[Progr
     running, port = program
     command = [sys.executable, "-W", "ignore", "-m", "schemathesis.cli", "run", "--no-color", "--continue-on-failure"]
     command += [f"http://{HOST}:{port}/api/openapi.json", "-H", f"Authorization: Bearer {TOKEN}"]
-    # It cannot write SDP; tests.control.http.test_whep asks /whep.
+    # It cannot write SDP or pictures; tests.control.http.test_whep and test_own_styles do.
     command += ["--exclude-path-regex", "quit$|^/whep", "--phases", "examples,coverage,fuzzing", "--max-examples", "10"]
     command += ["--checks", ",".join(CHECKS), "--request-timeout", "20", "--seed", "1"]
     asked = subprocess.run(command, cwd=running.stats_file.parent, capture_output=True, text=True, timeout=110)

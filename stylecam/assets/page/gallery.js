@@ -18,15 +18,19 @@ const SLOTS = [
 ];
 
 const at = id => document.getElementById(id);
+const make = (tag, of = {}, ...inside) => { const made = Object.assign(document.createElement(tag), of); made.append(...inside); return made; };
 
 export class Gallery {
-  #list = at("tiles"); #tiles = new Map(); #sight; #blending = false; #pair = [null, null]; #slot = 1; #ask; #state = null; #covered = false; #room_hidden = false; #shown = ""; #sent = -Infinity; #later = 0; #settling = 0; #for_room = false; #finder = new Finder(() => this.#arrange());
+  #list = at("tiles"); #tiles = new Map(); #sight; #blending = false; #pair = [null, null]; #slot = 1; #ask; #state = null; #covered = false; #room_hidden = false; #shown = ""; #sent = -Infinity; #later = 0; #settling = 0; #for_room = false; #finder = new Finder(() => this.#arrange()); #manage; #mirrored = null;
 
-  // `ask(action, arguments)` sends an action to stylecam.
-  constructor(ask) {
-    this.#ask = ask;
+  // `ask(action, arguments)` sends an action to stylecam; `manage(style)` shows what may be done with an own style.
+  constructor(ask, manage) {
+    [this.#ask, this.#manage] = [ask, manage];
     this.#sight = new IntersectionObserver(seen => {
-      for (const { target, isIntersecting } of seen) this.#tiles.get(target.dataset.style).seen = isIntersecting;
+      for (const { target, isIntersecting } of seen) {
+        const tile = this.#tiles.get(target.dataset.style);
+        if (tile?.button === target) tile.seen = isIntersecting;
+      }
     }, { rootMargin: "40px" });
     this.#list.addEventListener("focusin", event => { if (event.target.dataset.style) this.#reach(event.target.dataset.style); });
     this.#list.addEventListener("keydown", event => this.#move(event));
@@ -40,20 +44,57 @@ export class Gallery {
 
   style(name) { return this.#tiles.get(name)?.style; }
 
+  // Ask which styles there are.
+  async refresh() { this.show((await (await request("/api/styles")).json()).styles); }
+
+  // Tiles of styles that are there already stay as they are.
   show(styles) {
     if (JSON.stringify(styles) === JSON.stringify(this.styles)) return;
-    this.#sight.disconnect();
+    const before = new Map(this.#tiles), said = ({ minutes, licence, ...style }) => JSON.stringify(style);
     this.#tiles.clear();
-    this.#list.replaceChildren(...styles.map(style => this.#hang(style)));
+    for (const style of styles) {
+      const tile = before.get(style.name);
+      if (tile && said(tile.style) === said(style)) this.#tiles.set(style.name, Object.assign(tile, { style }));
+      else this.#hang(style);
+    }
+    for (const [name, tile] of before) {
+      if (this.#tiles.get(name) === tile) continue;
+      this.#sight.unobserve(tile.button);
+      if (tile.url) URL.revokeObjectURL(tile.url);
+    }
     this.#arrange();
     if (this.#state) this.mark(this.#state);
   }
+
+  // Hang up a picture that is being learned, in its place at the end; returns what takes it down.
+  expect(title, file) {
+    const url = URL.createObjectURL(file), picture = make("img", { alt: "", src: url, className: "painted" });
+    picture.onerror = () => picture.remove(); // one that the browser cannot show
+    const item = make("li", { className: "expected" }, make("span", { className: "tile" }, make("span", { className: "canvas" }, picture), make("span", { className: "name" }, title), make("span", { className: "by" }, say("is being learned …"))));
+    this.#list.append(item);
+    this.#reveal(item);
+    return () => { item.remove(); URL.revokeObjectURL(url); };
+  }
+
+  // Let `image` show what the tile of `name` shows, for as long as that may be shown.
+  mirror(image, name) {
+    this.#mirrored?.image.removeAttribute("src");
+    this.#mirrored = image && { image, name };
+    if (image && this.#tiles.get(name)?.url) image.src = this.#tiles.get(name).url;
+  }
+
+  // Ask for no picture of a style that is about to go, or, with a time, from then on.
+  leave(name, due = Infinity) { if (this.#tiles.has(name)) this.#tiles.get(name).due = due; }
+
+  // Choose the painting as a click on its tile does.
+  wear(name) { return this.#choose(name, false); }
 
   // Put the tiles in order and show those that are looked for.
   #arrange() {
     const tiles = this.#finder.order(this.styles).map(style => this.#tiles.get(style.name)), focused = document.activeElement;
     const items = tiles.map(tile => tile.item);
-    if (items.some((item, i) => item !== this.#list.children[i])) this.#list.replaceChildren(...items);
+    const expected = [...this.#list.querySelectorAll(".expected")];
+    if (items.some((item, i) => item !== this.#list.children[i]) || this.#list.children.length !== items.length + expected.length) this.#list.replaceChildren(...items, ...expected);
     if (this.#list.contains(focused)) focused.focus({ preventScroll: true }); // it lost the focus when it was moved
     for (const tile of tiles) {
       tile.item.hidden = !this.#finder.finds(tile.style);
@@ -108,6 +149,7 @@ export class Gallery {
       if (tile.share.textContent !== share) tile.share.textContent = share;
       const worn = name in other && !state.bypass ? this.#for_room ? say("you") : say("room") : "";
       if (tile.worn.textContent !== worn) tile.worn.textContent = worn;
+      tile.item.style.setProperty("--done", state.improving?.name === name && !state.improving.ended ? state.improving.share : 0);
       if (on && (!current || marked[name] > marked[current])) current = name;
       if (on && !was) this.#reveal(tile.button);
     }
@@ -187,7 +229,6 @@ export class Gallery {
   }
 
   #hang(style) {
-    const make = (tag, of = {}, ...inside) => { const made = Object.assign(document.createElement(tag), of); made.append(...inside); return made; };
     const picture = make("img", { alt: "", draggable: false });
     const share = make("span", { className: "share" }), worn = make("span", { className: "worn" });
     const number = style.number && style.number < 10 ? [make("span", { className: "number", ariaHidden: "true" }, String(style.number))] : [];
@@ -209,10 +250,18 @@ export class Gallery {
     const star = make("button", { type: "button", className: "star", tabIndex: button.tabIndex, onclick: () => this.#favor(style.name) });
     star.innerHTML = '<svg aria-hidden="true"><use href="#i-star"/></svg>';
     star.setAttribute("aria-label", say("Favourite: {title}", { title: style.title || style.name }));
-    const item = make("li", {}, button, star);
+    const item = make("li", {}, button, star, ...(style.own ? [this.#more(style, button.tabIndex)] : []));
     this.#tiles.set(style.name, { style, item, button, star, picture, share, worn, seen: false, due: 0, url: "" });
     this.#sight.observe(button);
     return item;
+  }
+
+  #more({ name, title }, tabIndex) {
+    const more = make("button", { type: "button", className: "more", tabIndex, onclick: () => this.#manage(this.style(name)) });
+    more.innerHTML = '<svg aria-hidden="true"><use href="#i-more"/></svg>';
+    more.setAttribute("aria-label", say("Improve, rename, share or delete: {title}", { title: title || name }));
+    more.setAttribute("aria-haspopup", "dialog");
+    return more;
   }
 
   #favor(name) { return this.#ask("favorite", { style: name, on: !this.#finder.is_favorite(name) }); }
@@ -221,7 +270,7 @@ export class Gallery {
   async #tend() {
     for (;;) {
       const now = performance.now();
-      const [next] = document.hidden || this.#covered ? [] : [...this.#tiles.values()].filter(tile => tile.seen && tile.due <= now).sort((a, b) => a.due - b.due);
+      const [next] = document.hidden || this.#covered ? [] : [...this.#tiles.values()].filter(tile => (tile.seen || tile.style.name === this.#mirrored?.name) && tile.due <= now).sort((a, b) => a.due - b.due);
       if (next) await this.#paint(next);
       else await new Promise(done => setTimeout(done, LOOK_MS));
     }
@@ -232,6 +281,7 @@ export class Gallery {
   #cover(on, room) {
     if (on === this.#covered && room === this.#room_hidden) return;
     [this.#covered, this.#room_hidden] = [on, room];
+    this.#mirrored?.image.removeAttribute("src");
     for (const tile of this.#tiles.values()) {
       tile.due = 0;
       tile.picture.removeAttribute("src");
@@ -256,13 +306,14 @@ export class Gallery {
       tile.picture.src = url;
       await tile.picture.decode();
       tile.picture.classList.add("painted");
+      if (tile.style.name === this.#mirrored?.name) this.#mirrored.image.src = url;
       if (tile.url) URL.revokeObjectURL(tile.url);
       Object.assign(tile, { url, tag: answer.headers.get("ETag") });
     } catch { /* the connection is lost, or this style failed; it is retried later */ }
   }
 
   #reach(name) {
-    for (const [other, tile] of this.#tiles) tile.button.tabIndex = tile.star.tabIndex = other === name ? 0 : -1;
+    for (const [other, tile] of this.#tiles) for (const button of tile.item.children) button.tabIndex = other === name ? 0 : -1;
   }
 
   #reveal(button) {
@@ -274,7 +325,7 @@ export class Gallery {
   }
 
   #move(event) {
-    const buttons = [...this.#list.querySelectorAll("li:not([hidden]) .tile")], here = buttons.indexOf(document.activeElement);
+    const buttons = [...this.#list.querySelectorAll("li:not([hidden]) button.tile")], here = buttons.indexOf(document.activeElement);
     if (here < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
     const row = buttons.filter(button => button.offsetTop === buttons[0].offsetTop).length;
     const flows = getComputedStyle(this.#list).gridAutoFlow.includes("column");

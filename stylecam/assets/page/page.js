@@ -6,6 +6,7 @@ import { Gallery, artist_name } from "./gallery.js";
 import { Hints } from "./hints.js";
 import { Light } from "./light.js";
 import { Meter, sized } from "./meter.js";
+import { Own, licence_name } from "./own.js";
 import { Phone } from "./phone.js";
 import { Presets } from "./presets.js";
 import { Room } from "./room.js";
@@ -36,7 +37,8 @@ const wire = new Wire();
 const light = new Light(at("glow"));
 const meter = new Meter();
 const stream = new Stream(at("picture"), see);
-const gallery = new Gallery(ask);
+const gallery = new Gallery(ask, style => own.manage(style));
+const own = new Own(gallery, toast, alarm);
 const room = new Room(ask, on => gallery.choose_for_room(on));
 const standing = new Standing(ask);
 const compare = new Compare(alarm);
@@ -70,6 +72,7 @@ function show() {
   set_text("tier", { lean: say("(lean network)"), rich: say("(rich network)") }[state.tier] ?? "");
   presets.follow(state.presets ?? []);
   gallery.mark(state);
+  own.follow(state);
   room.follow(state);
   standing.follow(state);
   const { title, artist } = placard();
@@ -94,7 +97,7 @@ function placard() {
   const parts = Object.entries(state.weights ?? {}).sort((a, b) => b[1] - a[1]);
   if (state.bypass || !parts.length) return { title: say("You"), artist: say("as you are") };
   const cards = parts.map(([name, weight]) => ({ weight, ...(gallery.style(name) ?? { title: name.replaceAll("_", " ") }) }));
-  if (cards.length === 1) return { title: cards[0].title, artist: [artist_name(cards[0].artist), cards[0].year].filter(Boolean).join(", ") };
+  if (cards.length === 1) return { title: cards[0].title, artist: [artist_name(cards[0].artist), cards[0].year, cards[0].own && licence_name(cards[0].licence)].filter(Boolean).join(", ") };
   return {
     title: cards.map(card => surname(card.artist) || card.title).join(" × "),
     artist: cards.map(card => `${percent(card.weight)} ${card.title}`).join(", "),
@@ -268,7 +271,7 @@ wire.addEventListener("open", async () => {
   if (interrupted && !document.hidden) stream.restart();
   interrupted = false;
   try {
-    gallery.show((await (await request("/api/styles")).json()).styles);
+    await gallery.refresh();
     show();
     await learn_keys();
     hints.begin();
@@ -279,6 +282,7 @@ wire.addEventListener("state", event => {
   const before = state;
   state = event.detail;
   show();
+  if (before && before.styles !== state.styles) gallery.refresh().then(show).catch(() => {}); // a style came, went or got better
   if (before?.recording && !state.recording) toast(say("The recording has ended: {file}", { file: before.recording }));
 });
 wire.addEventListener("stats", event => {

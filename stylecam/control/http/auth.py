@@ -17,10 +17,16 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from stylecam.control.http.address import Address, is_ip
+from stylecam.control.http.language import language_of
 from stylecam.control.http.local_socket import is_local
+from stylecam.utils.message import Message
 from stylecam.utils.redact import redact
 
 MAX_BODY_BYTES = 64 * 1024
+MAX_PICTURE_BYTES = 64 * 2**20
+"""The largest file of a picture from which a style is learned."""
+OWN_STYLES_PATH = "/api/own-styles"
+"""Where pictures are sent to, which are larger than all other bodies."""
 PROTOCOL = "stylecam"
 """The protocol of the WebSocket. A browser sends the token as the name of another one, `token.TOKEN`."""
 
@@ -43,8 +49,8 @@ class Authenticator:
         """Return the error response to `request`, or None if it is allowed."""
         # Through the Unix socket comes only who the system says is the user.
         refused = None if is_local(socket_of(request)) else self._refusal_at_port(request)
-        if refused is None and (request.content_length or 0) > MAX_BODY_BYTES:
-            return error_response(413, f"the body is larger than {MAX_BODY_BYTES // 1024} KiB")
+        if refused is None and (request.content_length or 0) > _most_bytes(request):
+            return _too_large(request)
         return refused
 
     def _refusal_at_port(self, request: web.Request) -> web.Response | None:
@@ -96,7 +102,7 @@ def auth_middleware(authenticator: Authenticator) -> Middleware:
             try:
                 response = await handler(request)
             except web.HTTPException as error:
-                response = error_response(error.status, _words(error), error.headers) if error.status >= 400 else error
+                response = _refused(request, error) if error.status >= 400 else error
             except web.RequestPayloadError:
                 response = error_response(400, "the body is not what its headers say")
         if not response.prepared:
@@ -130,15 +136,30 @@ def _is_public(path: str) -> bool:
 
 def error_response(status: int, words: str, headers: Mapping[str, str] | None = None) -> web.Response:
     """Return an error response with the body `{"error": "one line"}`."""
-    allow = {"Allow": headers["Allow"]} if headers is not None and "Allow" in headers else None
-    return web.json_response({"error": redact(" ".join(words.split()))}, status=status, headers=allow)
+    kept = {name: headers[name] for name in ("Allow", "Retry-After") if headers is not None and name in headers}
+    return web.json_response({"error": redact(" ".join(words.split()))}, status=status, headers=kept)
+
+
+def _most_bytes(request: web.Request) -> int:
+    return MAX_PICTURE_BYTES if request.path == OWN_STYLES_PATH else MAX_BODY_BYTES
+
+
+def _too_large(request: web.Request) -> web.Response:
+    most = _most_bytes(request)
+    size = f"{most >> 20} MiB" if most >= 2**20 else f"{most >> 10} KiB"
+    return error_response(413, language_of(request).say(Message("the body is larger than {size}", size=size)))
+
+
+def _refused(request: web.Request, error: web.HTTPException) -> web.Response:
+    if error.status == 413:
+        return _too_large(request)
+    return error_response(error.status, _words(error), error.headers)
 
 
 def _words(error: web.HTTPException) -> str:
     messages = {
         404: "there is nothing here; see /api/openapi.json",
         405: f"this method is not allowed; use {error.headers.get('Allow', '')}",
-        413: f"the body is larger than {MAX_BODY_BYTES // 1024} KiB",
     }
     return messages.get(error.status, error.reason)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from stylecam.control.commands import CommandQueue
 from stylecam.control.http.thumbnails import Thumbnails
+from stylecam.control.own_styles import OwnStyles
 from stylecam.control.state import LiveState
 from stylecam.media.sinks.mjpeg import JpegBroadcast
 from stylecam.media.sinks.video_broadcast import VideoBroadcast
@@ -28,6 +29,7 @@ class ServerContext:
         cameras: returns the cameras that may be chosen, as JSON objects; unlike the others it may take a moment.
         unpainted: returns the newest camera picture as a JPEG; None unless a painting is published. It is for the
             person in front of the camera alone.
+        own_styles: makes and keeps the user's own styles; None for a server without them.
         outputs: returns the sizes, rates and outputs that may be chosen, as a JSON object; it may take a moment too.
     """
 
@@ -43,6 +45,7 @@ class ServerContext:
     unpainted: Callable[[], bytes | None] = lambda: None
     language: str | None = None
     outputs: Callable[[], dict[str, Any]] = dict
+    own_styles: OwnStyles | None = None
 
     def state(self) -> dict[str, Any]:
         """Return the current state as a JSON object."""

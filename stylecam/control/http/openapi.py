@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from stylecam.control.actions import Action
+from stylecam.control.http.auth import OWN_STYLES_PATH
+from stylecam.control.own_styles import MAX_MINUTES, MAX_TEXT
 from stylecam.control.parameters import FLAG, LONGEST, NUMBER, TEXT, Parameter
 
 _OBJECT = {"type": "object"}
@@ -142,6 +144,7 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
                 [_in_path("name")],
             )
         },
+        **_own_styles(),
         "/api/actions": {"get": _operation("The available actions", {"200": _json(_OBJECT)})},
         "/api/code": {
             "post": {
@@ -220,6 +223,63 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
     }
 
 
+def _own_styles() -> dict[str, Any]:
+    """Describe the paths of own styles."""
+    name, one = [_in_path("name")], f"{OWN_STYLES_PATH}/{{name}}"
+    texts = {key: {"type": "string", "maxLength": MAX_TEXT} for key in ("title", "artist", "licence")}
+    queries = [_query(key, schema, f"the picture's {key}") for key, schema in texts.items()]
+    queries.append(_query("name", _TEXT, "how commands call the style; without, it is made from the title"))
+    queries.append(_query("crop", _TEXT, "the part that is learned: left,top,width,height as shares of the picture"))
+    style, done = _json(_object_with(style=_OBJECT)), _json(_OBJECT)
+    binary = {"type": "string", "format": "binary"}
+    file = {"description": "a .style file", "content": {"application/octet-stream": {"schema": binary}}}
+    minutes = {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_MINUTES}
+    return {
+        OWN_STYLES_PATH: {
+            "post": {
+                **_operation(
+                    "Learn a style from the picture in the body, or keep the `.style` file in it; `notes` says what "
+                    "there is to know about the picture",
+                    {"201": style, **_errors(408, 409, 413, 422, 503, 507)},
+                    queries,
+                ),
+                "requestBody": {"required": True, "content": {"*/*": {"schema": binary}}},
+            }
+        },
+        one: {
+            "patch": {
+                **_operation("Change the texts of an own style", {"200": style, **_errors(404, 413, 422, 507)}, name),
+                "requestBody": {"required": True, "content": {"application/json": {"schema": _object_with(**texts)}}},
+            },
+            "delete": _operation("Delete an own style", {"200": done, **_errors(404, 507)}, name),
+        },
+        f"{one}/file": {
+            "get": _operation("The own style as one file, to be kept or shared", {"200": file, **_errors(404)}, name)
+        },
+        f"{one}/picture.jpg": {
+            "get": _operation("The picture that it was learned from", {"200": _jpeg(), **_errors(404, 422)}, name)
+        },
+        f"{one}/improvement": {
+            "post": {
+                **_operation(
+                    "Train an own style further; the state says in `improving` how far it is",
+                    {"202": done, **_errors(404, 409, 413, 422, 501)},
+                    name,
+                ),
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": _object_with(minutes=minutes)}},
+                },
+            },
+            "delete": _operation("Stop training it; what was learned stays", {"200": done, **_errors(404)}, name),
+        },
+    }
+
+
+def _object_with(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties}
+
+
 def _post(action: Action) -> dict[str, Any]:
     body = {
         "type": "object",
@@ -276,7 +336,8 @@ def _errors(*statuses: int) -> dict[str, Any]:
         400: "not JSON, or no text", 401: "no token, or a wrong one", 403: "the host or the origin is another one",
         404: "there is none of this name", 409: "cannot be done now", 413: "too large", 415: "another content type",
         422: "wrong arguments", 429: "too soon after the one before",
-        501: "a package is not installed", 503: "no picture yet, or too many viewers",
+        408: "it took too long to arrive", 501: "a package is not installed",
+        503: "no picture yet, or too many viewers or requests", 507: "it cannot be written",
     }  # fmt: skip
     return {str(status): {**_json(_ref("Error")), "description": words[status]} for status in statuses}
 

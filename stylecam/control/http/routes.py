@@ -27,6 +27,7 @@ from stylecam.errors import (
     StyleNotFoundError,
     UsageError,
 )
+from stylecam.models.card import StyleCard
 from stylecam.stylize.room import Room
 from stylecam.utils.message import Message
 from stylecam.utils.version import __version__
@@ -70,18 +71,9 @@ class ApiRoutes:
         return _answer(request, self._context.report())
 
     async def _styles(self, _: web.Request) -> web.Response:
-        styles = [
-            {
-                "name": card.name,
-                "number": number,
-                "title": card.title,
-                "artist": card.artist,
-                "year": card.year,
-                "thumbnail": f"/api/styles/{card.name}/thumbnail.jpg",
-            }
-            for number, card in enumerate(self._context.catalog.cards, 1)
-        ]
-        return web.json_response({"styles": styles})
+        return web.json_response(
+            {"styles": [style_entry(card, number) for number, card in enumerate(self._context.catalog.cards, 1)]}
+        )
 
     async def _cameras(self, request: web.Request) -> web.Response:
         return _answer(request, {"cameras": await asyncio.to_thread(self._context.cameras)})
@@ -146,6 +138,21 @@ class ApiRoutes:
         except StylecamError as error:
             return error_response(422, str(error))
         return web.json_response(answer if result.extra is None else {**answer, "result": result.extra})
+
+
+def style_entry(card: StyleCard, number: int) -> dict[str, Any]:
+    """Return what the API says of a style, the `number`-th of the list."""
+    entry: dict[str, Any] = {
+        "name": card.name,
+        "number": number,
+        "title": card.title,
+        "artist": card.artist,
+        "year": card.year,
+        "licence": card.licence,
+        "own": card.own,
+        "thumbnail": f"/api/styles/{card.name}/thumbnail.jpg",
+    }
+    return {**entry, "minutes": card.minutes, "redrafted": card.redrafted} if card.own else entry
 
 
 def command_from_message(message: Any) -> Command:

@@ -27,6 +27,7 @@ from stylecam.control.http.connection_limit import ConnectionLimit, Limits
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.instances import running_instances
 from stylecam.control.http.one_time_code import OneTimeCodes
+from stylecam.control.http.own_styles import OwnStyleRoutes
 from stylecam.control.http.phone import PhoneRoutes
 from stylecam.control.http.routes import ApiRoutes
 from stylecam.control.http.static import PageRoutes
@@ -216,6 +217,8 @@ class Server:
         application.add_routes([web.get("/api/live", self._feed.connect), web.post(CODE_PATH, self._exchange_code)])
         application.add_routes(BeforeRoutes(self._context, time.monotonic).routes())
         application.add_routes(PhoneRoutes(self.address, lambda: self.port, self._codes.make).routes())
+        if self._context.own_styles is not None:
+            application.add_routes(OwnStyleRoutes(self._context, self._context.own_styles).routes())
         whep = WhepRoutes(self._context.video)
         application.add_routes(whep.routes())
         application.on_shutdown.append(self._feed.close)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -66,6 +66,7 @@ class StateFeed:
         self._context = context
         self._clients: set[_Client] = set()
         self._closing = False
+        self._progress: Mapping[str, Any] | None = None
 
     @property
     def has_clients(self) -> bool:
@@ -79,7 +80,12 @@ class StateFeed:
             client.pending.set()
 
     def send_stats(self, report: dict[str, Any]) -> None:
-        """Send the statistics of `report`."""
+        """Send the statistics of `report`, and the state where the training of an own style has gone on."""
+        own = self._context.own_styles
+        progress = None if own is None or own.improvements is None else own.improvements.progress
+        if progress != self._progress:
+            self._progress = progress
+            self.send_state()
         stats = _page_stats(report)
         for client in self._clients:
             client.stats = stats

@@ -47,7 +47,7 @@ def test_the_styles_are_listed_with_numbers_and_thumbnails(running_server: Runni
     assert len(styles) == len(catalog.cards)
     assert styles[1] == {
         "name": card.name, "number": 2, "title": card.title, "artist": card.artist, "year": card.year,
-        "thumbnail": f"/api/styles/{card.name}/thumbnail.jpg",
+        "licence": card.licence, "own": False, "thumbnail": f"/api/styles/{card.name}/thumbnail.jpg",
     }  # fmt: skip
 
 

@@ -99,7 +99,7 @@ def command(pictures: tuple[str, ...], minutes: float | None, as_json: bool, **o
             seconds = time.perf_counter() - started
             learned.append(_describe(source, style, path, notes, seconds))
             if not as_json:
-                _print(learned[-1])
+                _print(learned[-1], bool(options["licence"]))
             if minutes is not None:
                 learned[-1]["gain"], stopped = improve(path, minutes, listener=_ignore if as_json else None)
                 if not as_json:
@@ -146,8 +146,10 @@ def _describe(source: Path, style: OwnStyle, path: Path, notes: list[str], secon
     }
 
 
-def _print(learned: dict[str, Any]) -> None:
+def _print(learned: dict[str, Any], stated: bool) -> None:
     for note in learned["notes"]:
         click.echo(printable(f"{learned['picture']} {note}", 1000))
     click.echo(printable(f"learned: {learned['name']} in {learned['seconds']:.1f} s ({learned['file']})", 1000))
+    hint = "" if stated else "; say it with --licence if you share the style"
+    click.echo(f"licence: {learned['licence']}{hint}")
     click.echo(f"try it: stylecam --style {learned['name']}")

@@ -47,6 +47,7 @@ def learn(styles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 def test_a_picture_becomes_a_style_that_can_be_worn(learn: Learn, styles: Path) -> None:
     told = learn("harvest.jpg")
     assert "learned: harvest in " in told
+    assert "licence: not stated; say it with --licence if you share the style" in told
     assert "try it: stylecam --style harvest" in told
     style = OwnStyle.read(styles / "harvest.style")
     assert (style.title, style.artist, style.licence) == ("Harvest", "unknown", "not stated")

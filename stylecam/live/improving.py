@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from typing import Any, Protocol
 from stylecam.errors import TrainingUnavailableError, UsageError
 from stylecam.models.own_style import find_own_style
 from stylecam.utils import sandbox
+from stylecam.utils.file_lock import process_exists
 from stylecam.utils.files import write_json
 from stylecam.utils.message import Message
 from stylecam.utils.optional import require
@@ -129,7 +131,7 @@ class Improvements:
             UsageError: the minutes are out of range.
         """
         self._check()
-        find_own_style(self._folder, name)
+        name = find_own_style(self._folder, name).stem
         check_minutes(minutes)
         with self._lock:
             if self._is_under_way(name):
@@ -195,7 +197,7 @@ class Improvements:
             if line:
                 with contextlib.suppress(ValueError, TypeError, AttributeError):  # what PyTorch itself may print
                     self._present = after = _after(present, json.loads(line))
-                    if after.gain != present.gain:
+                    if int(20 * after.share) != int(20 * present.share):
                         self._remember()
                 return
             if not present.ended:
@@ -237,14 +239,16 @@ class Improvements:
         if self._present is not None and not self._present.ended:
             with contextlib.suppress(OSError):
                 self._state.mkdir(parents=True, exist_ok=True)
-                write_json(self._memory, {"name": self._present.name, "share": self._present.share})
+                write_json(self._memory, {"name": self._present.name, "share": self._present.share, "pid": os.getpid()})
 
     def _left_over(self) -> Improvement | None:
         """Return what was being improved when stylecam ended the last time."""
         try:
             stored = json.loads(self._memory.read_text("utf-8"))
-            name, share = str(stored["name"]), float(stored["share"])
+            name, share, pid = str(stored["name"]), float(stored["share"]), int(stored["pid"])
         except (OSError, ValueError, LookupError, TypeError):
+            return None
+        if pid != os.getpid() and process_exists(pid):  # another stylecam, which goes on
             return None
         with contextlib.suppress(OSError):
             self._memory.unlink()

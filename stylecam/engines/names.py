@@ -43,7 +43,9 @@ def check_names(engine: str, device: str) -> None:
     """
     if engine not in (AUTO, *ENGINES, REMOTE):
         raise UsageError(f"there is no engine {engine!r}; choose {', '.join((AUTO, *ENGINES, REMOTE))}")
-    if engine in (AUTO, REMOTE) and device not in DEVICES:
+    if engine == REMOTE and device != AUTO:
+        raise UsageError(f"the engine {REMOTE} has no device {device!r}; the server chooses where it computes")
+    if engine == AUTO and device not in DEVICES:
         raise UsageError(f"there is no device {device!r}; choose {', '.join(DEVICES)}")
     if engine not in (AUTO, REMOTE) and device not in DEVICES_OF[engine]:
         raise UsageError(f"the engine {engine} has no device {device!r}; choose {', '.join(DEVICES_OF[engine])}")

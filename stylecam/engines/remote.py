@@ -14,9 +14,10 @@ import numpy as np
 
 from stylecam.engines.base import Engine, ExtraInputs, InferenceSession, Mask, StyleInput, check_mask
 from stylecam.engines.names import REMOTE
+from stylecam.engines.remote_link import DEADLINE_S, RemoteLink
 from stylecam.engines.remote_target import RemoteTarget
-from stylecam.errors import EngineLostError, EngineRunError, EngineUnavailableError
-from stylecam.media.frame import Image
+from stylecam.errors import EngineError, EngineLostError, EngineRunError, EngineUnavailableError
+from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import Tensor, to_image, to_tensor
 from stylecam.models.model import Model
 from stylecam.models.repository import VERSION, served_inputs, served_name, served_output
@@ -29,6 +30,9 @@ ASK_S = 1.0
 """The longest that a question without a picture waits for its answer, in seconds."""
 RUN_S = 20.0
 """The longest that a picture is waited for where nobody else decides: a server may have to compile for a new size."""
+SPEED_SIZE = Size(480, 272)
+SPEED_RUNS = 4
+"""The number of runs of which the shortest counts; the first may compile."""
 _CHANNEL = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
@@ -112,6 +116,8 @@ class RemoteEngine(Engine):
 
     Attributes:
         target: where it is.
+        link: whether frames may go there now.
+        latest: the session that sent the last frame; None before.
     """
 
     name = REMOTE
@@ -128,6 +134,8 @@ class RemoteEngine(Engine):
         self.version = target.place
         self._library = library
         self._clock = clock or SystemClock()
+        self.link = RemoteLink(self._clock)
+        self.latest: RemoteSession | None = None
         self._headers = {"authorization": f"Bearer {target.token}"} if target.token is not None else None
         self._client = library.InferenceServerClient(
             target.place,
@@ -150,7 +158,7 @@ class RemoteEngine(Engine):
         return self._clock.now() - began
 
     def connect(self, timeout_s: float = ASK_S) -> None:
-        """Learn what the server is, for `version`.
+        """Learn what the server is, for `version`, and forget which networks it had.
 
         Raises:
             EngineLostError: there was no answer.
@@ -158,6 +166,31 @@ class RemoteEngine(Engine):
         """
         about = self._ask(self._client.get_server_metadata, timeout_s)
         self.version = f"{about.name} {about.version} on {self.device}"
+        self._versions.clear()
+
+    def look_after(self) -> None:
+        """Measure the distance of a server that is up, and try one that is down once its pause is over.
+
+        It goes back up once it paints a grey picture, of the size of the last frame, in time. A thread of its own calls
+        this now and then.
+        """
+        if not self.link.up and not self.link.retry_due:
+            return
+        try:
+            if not self.link.up:
+                self.connect()
+            self.link.pinged(self.ping())
+            if not self.link.up and self.latest is not None:
+                self.latest.rehearse()
+                if (took_s := self.latest.rehearse()) > DEADLINE_S:
+                    raise EngineLostError(f"the server {self.device} takes {took_s * 1000:.0f} ms for a picture")
+        except EngineError as error:
+            if isinstance(error, EngineRunError):  # the next try does without this network
+                self.latest = None
+            self.link.lost(str(error))
+        else:
+            if not self.link.up:
+                self.link.returned()
 
     def session(self, model: Model, width: int, height: int) -> InferenceSession:
         """See `Engine.session`. The server is asked whether it has the network.
@@ -167,6 +200,22 @@ class RemoteEngine(Engine):
             EngineRunError: it lacks the network, or has another one of that name.
         """
         return RemoteSession(self, model, width, height, self._version_of(model))
+
+    def speed(self, model: Model) -> float:
+        """Return how many milliseconds the server and the network take for a megapixel of `model`.
+
+        Raises:
+            EngineError: the server is gone, or cannot paint this.
+        """
+        width, height = SPEED_SIZE
+        session = self.session(model, width, height)
+        picture, rows = np.full((height, width, 3), 128, np.uint8), model.rows(model.one_hot(), height)
+        took = []
+        for _ in range(SPEED_RUNS):
+            began = self._clock.now()
+            session.stylize(picture, rows)
+            took.append(self._clock.now() - began)
+        return max(0.0, min(took) - self.link.distance_s) * 1000 / (width * height / 1e6)
 
     def wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Wait until an answer has made `condition` true, at most `timeout_s`; return whether it is."""
@@ -196,6 +245,10 @@ class RemoteEngine(Engine):
             raise EngineLostError(f"{self.device} cannot be asked: {error}") from error
         call.cancels_by(sent.cancel)
         return call
+
+    def now(self) -> float:
+        """Return the time in clock seconds."""
+        return self._clock.now()
 
     def input(self, name: str, values: Any, datatype: str) -> Any:
         """Return an input of a request that holds the array `values`."""
@@ -232,15 +285,14 @@ class RemoteEngine(Engine):
                 )
         return VERSION if about.versions else ""
 
-    def forget(self) -> None:
-        """Ask again which networks the server has, because it was away."""
-        self._versions.clear()
-
     def _ask(self, question: Callable[..., Any], timeout_s: float, *words: str) -> Any:
         try:
             return question(*words, headers=self._headers, client_timeout=timeout_s)
         except (self._library.InferenceServerException, ValueError) as error:
-            raise self._failure(error) from error
+            failure = self._failure(error)
+            if isinstance(failure, EngineLostError):
+                self.link.lost(str(failure))
+            raise failure from error
 
     def _failure(self, error: Exception) -> EngineLostError | EngineRunError:
         """Return the client's exception as one of ours."""
@@ -263,6 +315,17 @@ class RemoteSession(InferenceSession):
         self._extra = ExtraInputs(model, width + self._right, height + self._bottom)
         self._kept: dict[str, Any] = {}
 
+    def rehearse(self) -> float:
+        """Have a grey picture painted like the last one, and return how long that took, in seconds.
+
+        Raises:
+            EngineLostError: the server is gone.
+            EngineRunError: it cannot paint this.
+        """
+        began, picture = self._engine.now(), np.full((self._height, self._width, 3), 128, np.uint8)
+        self._wait_for(self._send(picture, None))
+        return self._engine.now() - began
+
     def send(
         self, image: Image, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> RemoteCall:
@@ -272,10 +335,14 @@ class RemoteSession(InferenceSession):
             EngineLostError: the connection was closed.
             EngineRunError: the mask is none of this picture.
         """
-        picture = self._enlarged(image)
         for name, values in self._extra.changed(style, origin).items():
             if name != "mask":
                 self._kept[name] = self._engine.input(name, np.ascontiguousarray(values), "FP32")
+        self._engine.latest = self
+        return self._send(image, mask)
+
+    def _send(self, image: Image, mask: Mask | None) -> RemoteCall:
+        picture = self._enlarged(image)
         inputs = [self._engine.input(PICTURE, picture[None], "UINT8"), *self._kept.values()]
         if self._model.takes_mask:
             inputs.append(self._engine.input(PERSON, self._person(mask, picture.shape[:2])[None, None], "UINT8"))
@@ -290,17 +357,23 @@ class RemoteSession(InferenceSession):
             EngineLostError: the server is gone.
             EngineRunError: it cannot paint this.
         """
-        call = self.send(image, style, origin, mask)
-        if not self._engine.wait(lambda: call.done, RUN_S + 1):
-            call.cancel()
-            raise EngineLostError(f"the server {self._engine.device} cannot be used: it does not answer")
-        return call.result()
+        return self._wait_for(self.send(image, style, origin, mask))
 
     def run(
         self, image: Tensor, style: StyleInput, origin: tuple[int, int] = (0, 0), mask: Mask | None = None
     ) -> Tensor:
         """See `InferenceSession.run`; the values are rounded to 256 levels."""
         return to_tensor(self.stylize(to_image(image), style, origin, mask))
+
+    def _wait_for(self, call: RemoteCall) -> Image:
+        try:
+            if not self._engine.wait(lambda: call.done, RUN_S + 1):
+                call.cancel()
+                raise EngineLostError(f"the server {self._engine.device} cannot be used: it does not answer")
+            return call.result()
+        except EngineLostError as error:
+            self._engine.link.lost(str(error))
+            raise
 
     def _read(self, answer: Any) -> Image:
         """Return the picture in the client's `answer`; raises EngineRunError if there is none of the right size."""

@@ -10,7 +10,8 @@ from functools import cache
 from stylecam.engines.autotune import Autotuner, EngineChoice, cache_path
 from stylecam.engines.base import Engine
 from stylecam.engines.factory import make_engine
-from stylecam.engines.names import AUTO, REDUCED_PRECISION
+from stylecam.engines.names import AUTO, REDUCED_PRECISION, REMOTE
+from stylecam.engines.remote import RemoteEngine
 from stylecam.errors import EngineError
 from stylecam.live.report import EngineStatus
 from stylecam.live.settings import Settings
@@ -33,6 +34,8 @@ class EngineChooser:
 
     Attributes:
         threads: the processor threads that a network may use; None for the library's own choice.
+        remote: the server that paints while it is up; None where this computer alone paints. What this computer
+            paints with is then chosen as if nothing was requested.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
@@ -45,8 +48,10 @@ class EngineChooser:
         self.threads = _usable_threads(settings.threads)
         self._make = cache(make_engine)  # one object for each, so that networks share what it learns of its device
         self._tuner = Autotuner(cache_path(), clock, self._make)
-        requested = settings.engine != AUTO
-        self._requested = self._make(settings.engine, settings.device, self.threads) if requested else None
+        target = settings.remote_target
+        self.remote = None if target is None else RemoteEngine(target, clock)
+        self._is_named = settings.engine not in (AUTO, REMOTE)
+        self._requested = self._make(settings.engine, settings.device, self.threads) if self._is_named else None
         self._default = self._requested or self._opencv()
         self._choices: dict[str, EngineChoice] = {}
 
@@ -69,6 +74,16 @@ class EngineChooser:
         engines = [self._default, *(choice.engine for choice in self._choices.values())]
         return [engine.trouble for engine in dict.fromkeys(engines) if engine.trouble is not None]
 
+    def server_troubles(self) -> dict[str, str | None]:
+        """Return why the server does not paint, by its name; None where it does, and nothing without one."""
+        if self.remote is None:
+            return {}
+        trouble = self.remote.link.trouble
+        name = Message("the server {place}", place=self.remote.device)
+        return {
+            name: None if trouble is None else Message("{trouble}; this computer paints meanwhile", trouble=trouble)
+        }
+
     def speed(self, model: Model) -> tuple[Engine, float]:
         """Return the engine that runs `model`, and the milliseconds that a megapixel takes with it.
 
@@ -77,6 +92,9 @@ class EngineChooser:
         Raises:
             EngineError: none can run it.
         """
+        if self.remote is not None and self.remote.link.up:
+            with contextlib.suppress(EngineError):
+                return self.remote, self.remote.speed(model)
         engine = self._requested
         if engine is None:
             choice = self._choose(model)
@@ -113,7 +131,7 @@ class EngineChooser:
             pool.close()
             pool, stylizer = start(self.engine_of)
             stylizer.prepare(look)
-        pool.fallback = self._opencv() if self._settings.engine == AUTO else None
+        pool.fallback = None if self._is_named else self._opencv()
         return pool, stylizer
 
     def _choose_all(self, look: Look, models: Sequence[Model]) -> None:
@@ -146,7 +164,7 @@ class EngineChooser:
             EngineError: `error`, where the engine or its device was requested, or nothing else is left.
         """
         settings = self._settings
-        requested = settings.engine != AUTO and (settings.device != AUTO or engine.device == "cpu")
+        requested = self._is_named and (settings.device != AUTO or engine.device == "cpu")
         if requested or (engine.name, engine.device) == ("opencv", "cpu"):
             raise error
         failed = Message(

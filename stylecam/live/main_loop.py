@@ -106,6 +106,7 @@ class MainLoop:
         while parts.pool.notices:
             logger.warning("%s", parts.pool.notices.popleft())
         troubles = parts.pipeline.troubles()
+        troubles |= parts.engines.server_troubles()
         troubles[Message("hotkeys")] = self.keyboard.trouble
         troubles[Message("the file that keeps panic, freeze, camera off and a hidden room")] = self.kept_cover.problem
         troubles[Message("the picture")] = self.kept_cover.notice(self.control.state)

@@ -189,6 +189,7 @@ class Pipeline:
             raw_refused=self.publisher.refused,
             network_retries=self._stylizer.retries,
             detail=result.detail,
+            server=self._stylizer.server,
             stages=self._stylizer.stages.snapshot(),
             rung=result.rung,
             governor=result.decision,

@@ -10,6 +10,7 @@ from stylecam.errors import SinkUnavailableError
 from stylecam.media.frame import Size
 from stylecam.stylize.governor import Decision, Rung
 from stylecam.stylize.look import Content, LookSettings
+from stylecam.stylize.relay import RelayFigures
 from stylecam.utils.options import options_of
 
 REPORTED = frozenset(
@@ -127,6 +128,7 @@ class PipelineReport:
         waiting_for: what would switch the camera on; None while it is on.
         beats: the steps of the publisher.
         source_trouble: why the source is lost, or None.
+        server: where frames are painted instead of here, and how that does; None where they stay on this computer.
         viewers: who takes the pictures now, as far as that is known: programs, pages, receivers of streams.
     """
 
@@ -144,6 +146,7 @@ class PipelineReport:
     beats: int
     source_trouble: str | None
     viewers: tuple[str, ...] = ()
+    server: RelayFigures | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as one flat dict."""
@@ -153,6 +156,7 @@ class PipelineReport:
             **figures,
             "publishing": self.publishing.value,
             "viewers": list(self.viewers),
+            "server": None if self.server is None else asdict(self.server),
             "rung": None if self.rung is None else list(self.rung.size),
             "governor": None if self.governor is None else _decision_json(self.governor),
         }

@@ -19,6 +19,7 @@ from stylecam.control.keyboard.global_hotkeys import Keyboard
 from stylecam.control.obs import SceneFollower
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine
+from stylecam.engines.remote import RemoteEngine
 from stylecam.errors import SessionNotOpenError
 from stylecam.live.config.keeper import ConfigFile, ConfigKeeper
 from stylecam.live.context import PipelineContext
@@ -35,6 +36,7 @@ from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
 from stylecam.live.reload import Reloader, no_configuration, panic_image
 from stylecam.live.report import REPORTED, SessionReport
+from stylecam.live.server_watch import ServerWatch
 from stylecam.live.settings import Settings
 from stylecam.live.startup import (
     Devices,
@@ -337,6 +339,8 @@ class Session:
         page = find_page_sink(settings, requested)
         panic, language = panic_image(settings, settings.size), settings.chosen_language
         engines = EngineChooser(settings, self._clock)
+        if engines.remote is not None:
+            self._use_server(engines.remote)
         if engines.threads is not None:
             limit_threads(engines.threads)
         source = devices.open_source(
@@ -379,6 +383,12 @@ class Session:
         return OpenParts(
             context, server, pool, engines, tier.reason, pipeline, media_saver, switches, reloader, keeper, own_styles
         )
+
+    def _use_server(self, remote: RemoteEngine) -> None:
+        watch = ServerWatch(remote, self._clock)
+        self._closing.callback(watch.stop)
+        self._closing.callback(self._stylizers.use_server(remote).close)
+        watch.start()
 
     def _open_page(self, page: MjpegSink) -> Server | None:
         self._improvements = Improvements(user_styles(), improving_file().parent)

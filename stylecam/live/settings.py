@@ -9,7 +9,8 @@ from pathlib import Path
 
 from stylecam.control.http.address import Address
 from stylecam.control.obs import DEFAULT, ObsAddress
-from stylecam.engines.names import EngineSettings, check_names
+from stylecam.engines.names import REMOTE, EngineSettings, RemoteSettings, check_names
+from stylecam.engines.remote_target import RemoteTarget
 from stylecam.errors import UsageError
 from stylecam.media.frame import Size
 from stylecam.models.tier import check_tier
@@ -29,7 +30,7 @@ def _hotkey(text: str) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings(LookSettings, EngineSettings):
+class Settings(LookSettings, EngineSettings, RemoteSettings):
     """Everything a user may set for a live run, as plain values."""
 
     camera: str | None = option(
@@ -151,6 +152,19 @@ class Settings(LookSettings, EngineSettings):
         """The language that the user has chosen; English where none was."""
         return choose([] if self.language is None else [self.language])
 
+    @property
+    def remote_target(self) -> RemoteTarget | None:
+        """The server that paints; None where this computer alone paints.
+
+        Raises:
+            UsageError: the address, the certificates or the token make no sense.
+        """
+        if self.engine != REMOTE:
+            return None
+        if self.remote is None:
+            raise UsageError("--engine remote needs the server's address: --remote grpc://HOST:PORT")
+        return RemoteTarget.parse(self.remote, self.remote_ca, self.remote_token)
+
     def check(self) -> None:
         """Check that numbers, address and token make sense and that the statistics file can be written.
 
@@ -163,6 +177,7 @@ class Settings(LookSettings, EngineSettings):
         check_room_file(self.room)
         check_paint(self.paint, self.room)
         check_names(self.engine, self.device)
+        self.remote_target  # noqa: B018 - raises for what makes no sense
         check_tier(self.tier)
         if self.listen is not None:
             Address.parse(self.listen)

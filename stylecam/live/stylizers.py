@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from stylecam.engines.autotune import cache_path
+from stylecam.engines.remote import RemoteEngine
 from stylecam.live.cpu_budget import CpuBudget
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Size
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
 from stylecam.stylize.face import FaceTracker
-from stylecam.stylize.frame_stylizer import FrameStylizer
+from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
 from stylecam.stylize.governor import Rung
 from stylecam.stylize.mask import PersonMasker
+from stylecam.stylize.relay import Relay
 from stylecam.stylize.rung_memory import RungMemory
-from stylecam.stylize.session_chooser import FaultReport
+from stylecam.stylize.session_chooser import FaultReport, SessionChooser
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils.clock import Clock
 from stylecam.utils.metrics import StageTimes
@@ -32,6 +36,14 @@ class StylizerMaker:
         self._memories: dict[str, RungMemory] = {}
         """By their conditions: a run that comes back to a size goes on with what it knows of it."""
         self._stages = StageTimes(clock)
+        self._remote: RemoteEngine | None = None
+        self._remote_pool: SessionPool | None = None
+        self._remote_memory = RungMemory()
+
+    def use_server(self, remote: RemoteEngine) -> SessionPool:
+        """Let the stylizers made from now on paint on `remote` while it is up; return the pool of its sessions."""
+        self._remote, self._remote_pool = remote, SessionPool(lambda _: remote, PADDING)
+        return self._remote_pool
 
     def make(self, pool: SessionPool, size: Size, fps: float, held: tuple[Model, Rung] | None = None) -> FrameStylizer:
         """Return a stylizer that uses the sessions of `pool`.
@@ -59,7 +71,18 @@ class StylizerMaker:
             busy_budget_ms=self._cpu_budget.frame_budget_ms(fps), memory=memory, stages=self._stages,
             masker=None if engine is None else PersonMasker(engine),
             tracker=None if engine is None else FaceTracker(engine),
+            relay=self._relay(size, fps),
         )  # fmt: skip
+
+    def _relay(self, size: Size, fps: float) -> Relay[Any] | None:
+        if self._remote is None or self._remote_pool is None:
+            return None
+        return Relay(
+            self._remote,
+            self._remote_pool,
+            lambda pool: SessionChooser(pool, size, fps, self._report, memory=self._remote_memory),
+            self._clock,
+        )
 
     def save(self) -> None:
         """Write down which rungs have held."""

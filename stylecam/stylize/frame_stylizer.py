@@ -7,6 +7,8 @@ The life of a frame in `FrameStylizer.stylize`:
 3. The style, and the warm session for the rung that the governor chooses, are picked (`SessionChooser`).
 4. If the picture at the rung's size has not changed and nothing else has, the last styled picture is shown again.
 5. The network stylizes the picture at the rung's size, padded by reflection.
+   Where there is a server that paints, the picture is sent there, and the newest answer to a frame before is finished
+   instead; if the server is late or gone, the network runs here (`Relay`).
 6. The result is steadied, enlarged with detail, coloured and blended (`Postprocessor`).
 7. Where the look treats person and room differently, the two are put together (`PersonCompositor`).
 8. The times of all this go to the governor, which chooses the rung of the next frame.
@@ -19,25 +21,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
 
 from stylecam.engines.base import InferenceSession, Mask, StyleInput
-from stylecam.errors import EngineRunError
+from stylecam.errors import EngineError, EngineRunError
 from stylecam.media.frame import Box, Frame, Image, Size
 from stylecam.media.transforms import pad_by_reflection
 from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
 from stylecam.stylize.face import FaceTracker
 from stylecam.stylize.face_follower import FaceFollower
-from stylecam.stylize.governor import Rung
+from stylecam.stylize.governor import HEADROOM, Governor, Rung
 from stylecam.stylize.look import Exposure, Look
-from stylecam.stylize.mask import PersonMasker
+from stylecam.stylize.mask import PersonMask, PersonMasker
 from stylecam.stylize.person import PersonCompositor
 from stylecam.stylize.postprocess.chain import FrameView, Postprocessor
 from stylecam.stylize.postprocess.change_detection import ChangeDetector
 from stylecam.stylize.postprocess.transition import Transition, TransitionStep
+from stylecam.stylize.relay import Relay, RelayFigures
 from stylecam.stylize.room import Paint
 from stylecam.stylize.rung_memory import RungMemory
 from stylecam.stylize.session_chooser import FaultReport, SessionChooser
@@ -83,6 +87,35 @@ class _FrameInputs:
     faces: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A frame that is being painted, with all that finishing its picture takes.
+
+    Attributes:
+        found: where the person is; None where that does not matter or is not known.
+        preparing_ms: the time that was spent on it before the network, in milliseconds.
+    """
+
+    sessions: SessionChooser
+    governor: Governor
+    mix: StyleMix
+    warm: WarmSession
+    view: FrameView
+    frame: Frame
+    inputs: _FrameInputs
+    style: StyleInput
+    found: PersonMask | None = None
+    preparing_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Relayed:
+    """A picture painted by the server, and the camera frame that it shows."""
+
+    frame: Frame
+    picture: _Picture
+
+
 class FrameStylizer:
     """Stylizes frames with a `Look`, as finely as the governor allows.
 
@@ -109,6 +142,7 @@ class FrameStylizer:
         stages: StageTimes | None = None,
         masker: PersonMasker | None = None,
         tracker: FaceTracker | None = None,
+        relay: Relay[Any] | None = None,
     ) -> None:
         """Prepare to stylize; no session is built yet.
 
@@ -125,6 +159,7 @@ class FrameStylizer:
             masker: finds the person for looks that treat person and room differently. Without it such a look hides or
                 paints everything.
             tracker: finds faces for looks that frame them or keep them clear. Without it none are found.
+            relay: paints on a server while that is up, or None.
         """
         self._pool = pool
         self._size = size
@@ -139,7 +174,10 @@ class FrameStylizer:
         self._faces = FaceFollower(size, tracker, clock, self.stages, report)
         self._last: _Picture | None = None
         self._last_inputs: _FrameInputs | None = None
+        self._sent_inputs: _FrameInputs | None = None
         self._busy_at: float | None = None
+        self._relay: Relay[_Job] | None = relay
+        self._relay_wait_s = HEADROOM / fps
         self.result = StylizeResult(False)
         self.region: Box | None = None
 
@@ -147,6 +185,11 @@ class FrameStylizer:
     def retries(self) -> int:
         """How often a network that had failed was tried again."""
         return self._sessions.retries
+
+    @property
+    def server(self) -> RelayFigures | None:
+        """How the server does that paints; None without one. Any thread may ask."""
+        return None if self._relay is None else self._relay.figures()
 
     def prepare(self, look: Look) -> None:
         """Warm the first session in the calling thread, so that the first frame is styled.
@@ -173,6 +216,13 @@ class FrameStylizer:
         if not look.paints:
             return self._unpainted(view, frame, look)
         assert look.mix is not None
+        if self._relay is not None:
+            waiting, relayed = self._stylize_there(self._relay, view, frame, look, started)
+            if relayed is not None:
+                self._last = relayed.picture
+                return self._tagged(relayed.picture.image, relayed.frame, relayed.picture.exposure)
+            if waiting:
+                return None
         chosen = self._sessions.choose(look, started)
         finished = None if chosen is None else self._stylize(*chosen, view, frame, look, started)
         trouble = self._sessions.trouble(look.mix, painted=finished is not None)
@@ -193,7 +243,9 @@ class FrameStylizer:
         """Forget the paintings before: the next one must not fade in over them, nor over a camera picture."""
         self._transition.reset()
         self._postprocessor.reset()
-        self._last = self._last_inputs = self._busy_at = None
+        self._last = self._last_inputs = self._sent_inputs = self._busy_at = None
+        if self._relay is not None:
+            self._relay.drop()
 
     def _unpainted(self, view: FrameView, frame: Frame, look: Look) -> StyledFrame | None:
         """Return the camera picture or, for a look that hides the room, the person before what hides it."""
@@ -214,51 +266,119 @@ class FrameStylizer:
         self, mix: StyleMix, warm: WarmSession, view: FrameView, frame: Frame, look: Look, started: float
     ) -> _Picture | None:
         """Return a new styled picture, or the last one while nothing moves; None if painting failed."""
-        governor = self._sessions.governor(mix.model, look)
-        step = self._transition.toward(mix, frame.captured_at, look.brush)
-        style = mix.model.style_input(step.values, min(warm.rung.size), step.brush)
-        detail = governor.choose(started).detail
-        inputs = _FrameInputs(
-            look, step, style.tobytes(), mix.model.key, warm.rung, detail, self._faces.presences(look)
-        )
-        with self.stages.time("fit"):
-            small = view.at(warm.rung.size)
-            unmoved = self._change_detector.unchanged(small)
-        if unmoved and inputs == self._last_inputs and self._last is not None:
-            self._busy_at = None
-            self.result = replace(self.result, decision=governor.choose(started), reused=True)
-            return self._last
+        job, small, unmoved = self._begin(self._sessions, mix, warm, view, frame, look, started)
+        if unmoved and job.inputs == self._last_inputs and self._last is not None:
+            return self._reuse(job.governor, started)
         busy = self._clock.process_time()
         try:
             found = self._person.find(view, warm.rung.size, look, frame.captured_at)
             with self.stages.time("network") as network:
-                styled = run_session(warm.session, small, style, None if found is None else found.share)
+                styled = run_session(warm.session, small, job.style, None if found is None else found.share)
             busy_in_network = self._clock.process_time() - busy
-            before = None if self._last is None else self._last.painting
-            finished = self._postprocessor.apply(styled, view, step, before, look=look, detail=inputs.detail)
-            painted = self._faces.clear(finished.image, view, look)
-            image, exposure = self._person.compose(painted, view, found, look, frame.captured_at)
+            preparing_ms = (self._clock.now() - started) * 1000 - network.milliseconds
+            job = replace(job, found=found, preparing_ms=preparing_ms)
+            return self._finish(job, styled, network.milliseconds, busy_in_network)
         except PAINTING_ERRORS as error:
-            self._postprocessor.reset()
-            self._last_inputs = self._busy_at = None
-            self._sessions.failed(mix, warm, look, error_summary(error), self._clock.now())
+            self._fail(job, error)
             return None
+
+    def _stylize_there(
+        self, relay: Relay[_Job], view: FrameView, frame: Frame, look: Look, started: float
+    ) -> tuple[bool, _Relayed | None]:
+        """Send `frame` to the server, and finish the newest frame that has come back from there.
+
+        Returns:
+            Whether the server still has frames to answer, and the picture that was finished; False and None where the
+            network must run here.
+        """
+        chosen = relay.choose(look, started)
+        if chosen is None:
+            return False, None
+        mix, warm = chosen
+        job, small, unmoved = self._begin(relay.sessions, mix, warm, view, frame, look, started)
+        same = unmoved and job.inputs == self._sent_inputs
+        if same and not relay.waiting and job.inputs == self._last_inputs and self._last is not None:
+            return False, _Relayed(frame, self._reuse(job.governor, started))
+        try:
+            if not (same and relay.waiting) and relay.has_room(warm):
+                found = self._person.find(view, warm.rung.size, look, frame.captured_at)
+                padded = pad_by_reflection(small, PADDING)
+                mask = None if found is None else pad_by_reflection(found.share, PADDING)
+                preparing_ms = (self._clock.now() - started) * 1000
+                job = replace(job, found=found, preparing_ms=preparing_ms)
+                relay.send(job, warm, padded, job.style, mask)
+                self._sent_inputs = job.inputs
+            arrival = relay.newest(started + self._relay_wait_s - self._clock.now())
+            if arrival is None:
+                return True, None
+            job = arrival.context
+            self.stages.add("server", arrival.round_trip_ms)
+            styled = arrival.image[PADDING:-PADDING, PADDING:-PADDING]
+            return True, _Relayed(job.frame, self._finish(job, styled, arrival.network_ms, None))
+        except (EngineError, *PAINTING_ERRORS) as error:
+            self._sent_inputs = None
+            if relay.take_blame(error):
+                self._postprocessor.reset()
+                self._last_inputs = self._busy_at = None
+            else:
+                self._fail(job, error)
+            return False, None
+
+    def _begin(
+        self,
+        sessions: SessionChooser,
+        mix: StyleMix,
+        warm: WarmSession,
+        view: FrameView,
+        frame: Frame,
+        look: Look,
+        now: float,
+    ) -> tuple[_Job, Image, bool]:
+        """Return the job of painting `frame`, the picture to paint, and whether it shows what the one before did."""
+        governor = sessions.governor(mix.model, look)
+        step = self._transition.toward(mix, frame.captured_at, look.brush)
+        style = mix.model.style_input(step.values, min(warm.rung.size), step.brush)
+        detail, presences = governor.choose(now).detail, self._faces.presences(look)
+        inputs = _FrameInputs(look, step, style.tobytes(), mix.model.key, warm.rung, detail, presences)
+        with self.stages.time("fit"):
+            small = view.at(warm.rung.size)
+            unmoved = self._change_detector.unchanged(small)
+        return _Job(sessions, governor, mix, warm, view, frame, inputs, style), small, unmoved
+
+    def _reuse(self, governor: Governor, now: float) -> _Picture:
+        """Return the last picture again."""
+        assert self._last is not None
+        self._busy_at = None
+        self.result = replace(self.result, decision=governor.choose(now), reused=True)
+        return self._last
+
+    def _finish(self, job: _Job, styled: Image, network_ms: float, busy_in_network: float | None) -> _Picture:
+        """Make the picture to publish of `styled`, what the network made in `network_ms`; may raise `PAINTING_ERRORS`.
+
+        `busy_in_network` is the processor time that it took here, in seconds; None where it ran elsewhere.
+        """
+        began, inputs = self._clock.now(), job.inputs
+        look, rung, frame = inputs.look, job.warm.rung, job.frame
+        before = None if self._last is None else self._last.painting
+        finished = self._postprocessor.apply(styled, job.view, inputs.step, before, look=look, detail=inputs.detail)
+        painted = self._faces.clear(finished.image, job.view, look)
+        image, exposure = self._person.compose(painted, job.view, job.found, look, frame.captured_at)
         now = self._clock.now()
-        self._sessions.painted(mix, look, now)
-        fixed_ms = (now - started) * 1000 - network.milliseconds - (finished.detail_ms or 0.0)
-        governor.observe(
-            warm.rung,
-            network.milliseconds,
-            fixed_ms,
-            now,
-            detail_ms=finished.detail_ms,
-            busy_ms=self._busy_ms(busy_in_network),
-        )
+        job.sessions.painted(job.mix, look, now)
+        fixed_ms = job.preparing_ms + (now - began) * 1000 - (finished.detail_ms or 0.0)
+        busy_ms = None if busy_in_network is None else self._busy_ms(busy_in_network)
+        job.governor.observe(rung, network_ms, fixed_ms, now, detail_ms=finished.detail_ms, busy_ms=busy_ms)
         if self._pool.building:
-            governor.forget_recent()
-        self._last_inputs = inputs if self._person.is_settled(look, found) else None
-        self.result = StylizeResult(True, warm.rung, governor.choose(now), detail=finished.detail_ms is not None)
+            job.governor.forget_recent()
+        self._last_inputs = inputs if self._person.is_settled(look, job.found) else None
+        self.result = StylizeResult(True, rung, job.governor.choose(now), detail=finished.detail_ms is not None)
         return _Picture(image, exposure, finished.image)
+
+    def _fail(self, job: _Job, error: Exception) -> None:
+        """Take note that painting failed."""
+        self._postprocessor.reset()
+        self._last_inputs = self._busy_at = None
+        job.sessions.failed(job.mix, job.warm, job.inputs.look, error_summary(error), self._clock.now())
 
     def _busy_ms(self, in_network: float) -> tuple[float, float] | None:
         """Return the processor time in the network and otherwise since the frame before, in milliseconds.

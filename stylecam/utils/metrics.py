@@ -110,6 +110,10 @@ class StageTimes:
             timer.milliseconds = (self._clock.now() - start) * 1000
         histogram.add(timer.milliseconds)
 
+    def add(self, stage: str, milliseconds: float) -> None:
+        """Add a run of `stage` that was timed elsewhere."""
+        self._histograms.setdefault(stage, Histogram(_STAGE_BIN_MS)).add(milliseconds)
+
     def snapshot(self) -> dict[str, dict[str, Any]]:
         """Return `count`, `mean`, `p50`, `p95` and `max` (ms) of each stage, in the order of their first runs."""
         return {

@@ -35,7 +35,7 @@ REPORT = {
     "style_ms": {"p50": 12.5, "p95": 20.0}, "rung": [768, 432], "size": [1280, 720], "fps": 30.0, "cpu_cores": 1.5,
     "engine": "opencv", "device": "cpu", "tier": "lean", "painting": True, "publishing": "painted", "waiting_for": None,
     "repeats": 3, "drops": 1, "faults": {"total": 0}, "source": {"name": "demo", "kind": "demo"}, "outputs": [],
-    "missing_camera": None, "viewers": [],
+    "missing_camera": None, "viewers": [], "server": None,
 }  # fmt: skip
 CAMERAS = [{"which": "demo", "name": "demo", "kind": "demo", "current": True, "problem": None}]
 PATIENCE_S = 20

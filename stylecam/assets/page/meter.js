@@ -30,6 +30,7 @@ export class Meter {
     at("fps").title = say("painted {number} a second by {engine}, {cores} cores", {
       number: number(stats.painted_fps, 1), engine: [stats.engine ?? "?", stats.device].filter(Boolean).join(" "), cores: number(stats.cpu_cores, 1),
     });
+    this.#tellServer(stats.server);
     if (!document.hidden) this.#draw();
     if (performance.now() - this.#spoke > SPEAK_MS) {
       this.#spoke = performance.now();
@@ -39,6 +40,18 @@ export class Meter {
         rung ? say("painted at {size}", { size: sized(rung) }) : "",
       ].filter(Boolean).join("; ") + ".");
     }
+  }
+
+  // Where the camera's pictures go, if they leave stylecam to be painted.
+  #tellServer(server) {
+    const line = at("server"), place = server?.place;
+    line.hidden = !server;
+    if (!server) return;
+    const text = server.up
+      ? say("Your camera's pictures go to {place} to be painted", { place })
+      : say("{place} is not used now: this computer paints", { place });
+    if (line.textContent !== text) line.textContent = text;
+    line.title = Number.isFinite(server.round_trip_ms) ? say("{time} there and back", { time: milliseconds(server.round_trip_ms) }) : "";
   }
 
   #draw() {

@@ -178,6 +178,7 @@ def _page_stats(report: dict[str, Any]) -> dict[str, Any]:
         "fps": report["fps"],
         "cpu_cores": report["cpu_cores"],
         "engine": report["engine"],
+        "server": _page_server(report["server"]),
         "device": report["device"],
         "tier": report["tier"],
         "painting": report["painting"],
@@ -187,3 +188,10 @@ def _page_stats(report: dict[str, Any]) -> dict[str, Any]:
         "drops": report["drops"],
         "faults": report["faults"]["total"],
     }
+
+
+def _page_server(server: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return what the page shows of the server that paints; None where pictures stay on this computer."""
+    if server is None:
+        return None
+    return {"place": server["place"], "up": server["up"], "round_trip_ms": server["round_trip_p50_ms"]}

@@ -1,0 +1,109 @@
+"""Tests of a run whose frames a server paints, and of looking after that server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from stylecam.engines.remote import RemoteEngine
+from stylecam.engines.remote_link import PAUSES_S
+from stylecam.engines.remote_target import RemoteTarget
+from stylecam.errors import UsageError
+from stylecam.live.session import Session
+from stylecam.live.settings import Settings
+from stylecam.media.frame import Size
+from stylecam.models.catalog import Catalog
+from stylecam.models.model import Model
+from stylecam.utils.clock import ManualClock
+from tests.doubles import until
+from tests.engines.fixtures import photo, require_library
+
+require_library("tritonclient.grpc")
+
+from tests.engines.remote_server import FakeServer, serving  # noqa: E402 - needs the library
+
+SETTINGS = Settings(
+    camera="demo", outputs=("null",), size=Size(128, 96), hotkeys=False, server=False, tier="lean", engine="remote",
+    always_on=True,
+)  # fmt: skip
+
+
+@pytest.fixture
+def server(bank: Model) -> Iterator[FakeServer]:
+    with serving(FakeServer(bank)) as running:
+        yield running
+
+
+def run_until(condition: Any, catalog: Catalog, remote: str) -> dict[str, Any]:
+    """Run until the figures satisfy `condition`; return the final ones."""
+    with Session(replace(SETTINGS, remote=remote), catalog) as session:
+        final = session.run(tick=lambda report: session.interrupt() if condition(report.to_json()) else None)
+        return final.to_json()
+
+
+def test_the_server_paints_a_run_and_the_figures_say_so(server: FakeServer, catalog: Catalog) -> None:
+    place = f"127.0.0.1:{server.port}"
+    final = run_until(lambda now: now["server"]["painted"] > 5, catalog, f"grpc://{place}")
+    assert (final["server"]["place"], final["server"]["up"], final["server"]["trouble"]) == (place, True, None)
+    assert final["painting"]
+    assert final["server"]["round_trip_p50_ms"] is not None
+    assert final["notice"] is None
+
+
+def test_without_the_server_this_computer_paints_and_says_why(
+    catalog: Catalog, caplog: pytest.LogCaptureFixture
+) -> None:
+    final = run_until(lambda now: now["styled"] > 2 and now["notice"], catalog, "grpc://127.0.0.1:1")
+    line = "the server 127.0.0.1:1 cannot be used: nothing listens there; this computer paints meanwhile"
+    assert final["painting"]
+    assert final["notice"] == line
+    assert [record.getMessage() for record in caplog.records].count(line) == 1
+    assert final["server"]["sent"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "--engine remote needs the server's address: --remote grpc://HOST:PORT"),
+        ({"remote": "gpu.local"}, "--remote 'gpu.local' is not grpc://HOST:PORT"),
+        ({"remote": "grpc://gpu.local", "device": "cuda"}, "the engine remote has no device 'cuda'"),
+    ],
+)
+def test_settings_of_a_server_that_make_no_sense_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        replace(SETTINGS, **changes).check()
+    assert message in str(caught.value)
+
+
+def test_an_address_alone_sends_nothing() -> None:
+    assert Settings(remote="grpc://gpu.local:8001").remote_target is None
+
+
+def test_a_server_that_comes_back_is_used_once_it_paints_in_time(
+    server: FakeServer, bank: Model, clock: ManualClock
+) -> None:
+    engine = RemoteEngine(RemoteTarget("127.0.0.1", server.port), clock)
+    engine.look_after()
+    assert engine.link.up
+    engine.session(bank, 64, 40).stylize(photo(64, 40), bank.one_hot())
+    engine.link.lost("it was late")
+    engine.look_after()
+    assert engine.link.trouble == "it was late"  # its pause is not over
+    clock.advance(PAUSES_S[0])
+
+    def slowly(values: dict[str, Any]) -> Any:
+        clock.advance(0.3)
+        return 255 - values["picture"]
+
+    server.answer = slowly
+    engine.look_after()
+    assert engine.link.trouble == f"the server 127.0.0.1:{server.port} takes 300 ms for a picture"
+    server.answer = lambda values: 255 - values["picture"]
+    clock.advance(PAUSES_S[-1])
+    engine.look_after()
+    assert engine.link.up
+    assert until(lambda: engine.link.distance_s == 0)
+    engine.close()

@@ -27,13 +27,13 @@ from tests.engines.remote_server import FakeServer, serving  # noqa: E402 - need
 
 SETTINGS = Settings(
     camera="demo", outputs=("null",), size=Size(128, 96), hotkeys=False, server=False, tier="lean", engine="remote",
-    always_on=True,
+    always_on=True, seconds=60.0,
 )  # fmt: skip
 
 
 @pytest.fixture
-def server(bank: Model) -> Iterator[FakeServer]:
-    with serving(FakeServer(bank)) as running:
+def server(bank: Model, catalog: Catalog) -> Iterator[FakeServer]:
+    with serving(FakeServer(bank, *catalog.models)) as running:
         yield running
 
 

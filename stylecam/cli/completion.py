@@ -79,9 +79,11 @@ def complete_style(_: click.Context, __: click.Parameter, incomplete: str) -> li
 
 def complete_user_style(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the names of the user's style files that start with `incomplete`, also of broken ones."""
+    from stylecam.models.own_style import SUFFIX
     from stylecam.utils import paths
 
-    names = sorted(path.stem for path in paths.user_styles().glob("*.onnx"))
+    folder = paths.user_styles()
+    names = sorted(path.stem for path in (*folder.glob("*.onnx"), *folder.glob(f"*{SUFFIX}")))
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 

@@ -16,6 +16,7 @@ from stylecam.cli.declared import SHARE, flag
 from stylecam.engines.names import EngineSettings
 from stylecam.errors import UsageError
 from stylecam.stylize.look import Look
+from stylecam.utils.message import Message
 
 if TYPE_CHECKING:
     from stylecam.media.video_file import VideoResult
@@ -67,11 +68,37 @@ def catalog(tier: str) -> Catalog:
 
     if names := redraft_folder(paths.user_styles()):
         click.echo(f"learned anew for the networks of this version: {', '.join(names)}", err=True)
+    report_taken_over()
     found = Catalog.installed()
     for problem in found.problems:
         click.echo(f"skipped: {problem}", err=True)
     found.prefer(tier)
     return found
+
+
+def report_taken_over() -> None:
+    """Take over the networks of earlier versions, and say so on standard error."""
+    for line in taken_over():
+        click.echo(line, err=True)
+
+
+def taken_over() -> list[Message]:
+    """Turn networks of earlier versions into own styles; return a line for each, or why it cannot be done now."""
+    from stylecam.models.catalog import shipped_models
+    from stylecam.models.user_styles import UserStyles
+    from stylecam.utils import paths
+
+    try:
+        taken = UserStyles(paths.user_styles(), shipped_models()).take_over()
+    except UsageError as error:  # the networks go on as they are
+        return [Message("networks of an earlier version stay as they are: {error}", error=error)]
+    return [
+        Message(
+            "your styles of {file} are own styles now: {names}; the network is kept as {path}",
+            file=path.name, names=", ".join(names) or "-", path=path,
+        )
+        for path, names in taken.items()
+    ]  # fmt: skip
 
 
 def mixes(styles: Sequence[str], tier: str) -> list[StyleMix]:

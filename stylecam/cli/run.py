@@ -145,12 +145,15 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
     """Run the camera to its end and return the final figures. Everything is closed afterwards."""
     from stylecam.cli import browser
     from stylecam.cli.greeting import details, first_lines
+    from stylecam.cli.paint_options import taken_over
     from stylecam.cli.status import StatusLine
     from stylecam.live.session import Session
     from stylecam.models.catalog import Catalog
     from stylecam.stylize.style_learning import redraft_folder
     from stylecam.utils import paths
 
+    for line in taken_over():
+        logger.warning("%s", line)
     if names := redraft_folder(paths.user_styles()):
         logger.warning(Message("learned anew for the networks of this version: {names}", names=", ".join(names)))
     catalog = Catalog.installed()

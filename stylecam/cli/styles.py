@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from rich.text import Text
 
 from stylecam.cli import shared_options as shared
 from stylecam.cli import styles_improve, styles_learn
-from stylecam.cli.completion import complete_style, complete_user_style
+from stylecam.cli.completion import complete_own_style, complete_style, complete_user_style
+from stylecam.cli.paint_options import report_taken_over
 from stylecam.cli.suggestions import SuggestingGroup
 from stylecam.errors import UsageError
 from stylecam.utils.files import user_path
@@ -36,6 +38,7 @@ Examples:
   stylecam styles --tier lean
   stylecam styles show the_scream
   stylecam styles learn harvest.jpg     a style from any picture, in a second
+  stylecam styles add harvest.style     a style that somebody has sent you
   stylecam styles add mosaic.onnx       a network from elsewhere: .t7, .onnx or .pth""",
 )
 @shared.tier
@@ -105,6 +108,7 @@ Examples:
 def show(name: str, tier: str, as_json: bool) -> None:
     """Show all details of one style: card, file, licence and origin."""
     from stylecam.models.card import read_cards
+    from stylecam.utils import paths
 
     catalog = _user_styles().catalog()
     catalog.prefer(tier)
@@ -114,12 +118,17 @@ def show(name: str, tier: str, as_json: bool) -> None:
         raise UsageError(f"{name!r} is no single style; stylecam styles lists them")
     model = mix.model
     card = read_cards(model)[indices[0]]
+    path = paths.user_styles() / f"{card.name}.style" if card.own else model.path
     facts: dict[str, Any] = {
         **_describe(card),
-        "file": str(model.path),
-        "bytes": len(model.data),
-        "styles_in_file": model.style_count,
-        **{key: model.metadata[key] for key in ("source", "importer", "imported") if key in model.metadata},
+        "file": str(path),
+        "bytes": path.stat().st_size,
+        "styles_in_file": 1 if card.own else model.style_count - model.own_count,
+        **{
+            key: model.metadata[key]
+            for key in ("source", "importer", "imported")
+            if key in model.metadata and not card.own
+        },
     }
     if as_json:
         shared.print_json(facts)
@@ -164,16 +173,74 @@ def add(file: Path, as_json: bool, **options: Any) -> None:
 
     path = user_path(str(file))
     styles = _user_styles()
-    styles.check_free(slug(options["name"] or path.stem))
-    imported = import_and_check(path, ImportOptions(**options))
-    cards = styles.add(imported.name, imported.data)
+    notes: Sequence[str] = ()
+    if path.suffix.lower() == ".style":
+        cards = _add_style_file(styles, path, options)
+    else:
+        styles.check_free(slug(options["name"] or path.stem))
+        imported = import_and_check(path, ImportOptions(**options))
+        cards, notes = styles.add(imported.name, imported.data), imported.notes
     if as_json:
-        shared.print_json({"added": [_describe(card) for card in cards], "notes": imported.notes})
+        shared.print_json({"added": [_describe(card) for card in cards], "notes": notes})
         return
-    for note in imported.notes:
+    for note in notes:
         click.echo(printable(note))
-    click.echo(f"added: {', '.join(card.name for card in cards)}")
-    click.echo(f"try it: stylecam --style {cards[0].full_name if len(cards) > 1 else cards[0].name}")
+    click.echo(f"added: {', '.join(dict.fromkeys(card.name for card in cards))}")
+    alone = len(cards) == 1 or cards[0].own
+    click.echo(f"try it: stylecam --style {cards[0].name if alone else cards[0].full_name}")
+
+
+def _add_style_file(styles: UserStyles, path: Path, options: dict[str, Any]) -> tuple[StyleCard, ...]:
+    """Add the `.style` file `path`; title, artist and licence may be given anew."""
+    from stylecam.models.card import slug
+    from stylecam.models.own_style import OwnStyle
+    from stylecam.stylize.style_learning import redraft
+    from stylecam.stylize.style_picture import StylePicture
+
+    foreign = [name for name in ("layout", "color_range", "order") if options[name]]
+    if foreign:
+        raise UsageError(f"--{foreign[0].removeprefix('color_')} is for networks; {path} is a style file")
+    style = OwnStyle.read(path)
+    given = {key: options[key] for key in ("title", "artist", "licence") if options[key]}
+    style = replace(style, name=slug(options["name"] or style.name), **given)
+    styles.check_free(style.name)
+    if style.picture:
+        StylePicture.read(style.picture, name=f"the picture in {path}")  # in a process of its own: others will read it
+    cards = styles.add_style(redraft(style))
+    if not cards:
+        raise UsageError(f"{path} has neither rows for a network that is installed nor a picture to draft them from")
+    return cards
+
+
+@command.command(
+    "export",
+    epilog="""\b
+Examples:
+  stylecam styles export harvest
+  stylecam styles export harvest to/give/away.style""",
+)
+@click.argument("name", shell_complete=complete_own_style)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@shared.as_json
+def export(name: str, file: Path | None, overwrite: bool, as_json: bool) -> None:
+    """Write one of your own styles to a small file for others: stylecam styles add FILE.
+
+    The file holds the picture, its title, artist and licence, and what was learned from it.
+    """
+    from stylecam.cli.paint_options import check_new
+
+    style = _user_styles().own_style(name)
+    path = Path(f"{style.name}.style") if file is None else user_path(str(file))
+    check_new(path, overwrite)
+    try:
+        style.write(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}; check space and permissions") from error
+    if as_json:
+        shared.print_json({"file": str(path), "licence": style.licence})
+        return
+    click.echo(f"written: {path} ({style.title}, {style.artist}; licence: {style.licence})")
 
 
 @command.command(
@@ -207,7 +274,9 @@ def rename(old: str, new: str, as_json: bool) -> None:
     if as_json:
         shared.print_json({"renamed": [_describe(card) for card in cards]})
         return
-    click.echo(f"renamed: {old} is now {', '.join(card.name for card in cards)} in {cards[0].bank}.onnx")
+    names = ", ".join(dict.fromkeys(card.name for card in cards)) or new
+    place = "" if not cards or cards[0].own else f" in {cards[0].bank}.onnx"
+    click.echo(f"renamed: {old} is now {names}{place}")
 
 
 command.add_command(styles_learn.command)
@@ -219,6 +288,7 @@ def _user_styles() -> UserStyles:
     from stylecam.models.user_styles import UserStyles
     from stylecam.utils import paths
 
+    report_taken_over()
     return UserStyles(paths.user_styles(), shipped_models())
 
 
@@ -226,8 +296,17 @@ def _describe(card: StyleCard) -> dict[str, Any]:
     return {**asdict(card), "full_name": card.full_name}
 
 
+def _origin(card: StyleCard) -> str:
+    """Return the network of a shipped style, and how an own style was learned."""
+    if not card.own:
+        return card.bank
+    if card.minutes:
+        return f"own, {card.minutes:.0f} min" if card.minutes >= 1 else "own, under 1 min"
+    return "own, a draft again" if card.redrafted else "own, a draft"
+
+
 def _row(key: str, name: str, card: StyleCard, with_tier: bool) -> list[Text]:
-    cells = [key, name, card.title, card.artist, str(card.year or ""), card.licence, card.bank]
+    cells = [key, name, card.title, card.artist, str(card.year or ""), card.licence, _origin(card)]
     cells += [card.tier] if with_tier else []
     if card.measured is not None:
         ms, flicker = card.measured.ms, card.measured.flicker

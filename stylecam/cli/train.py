@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,7 +161,7 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
             return
         if trainer.step == 0:
             raise click.Abort  # interrupted before the first step, so there is no result
-    installed = _install(styles, output) if installs else None
+    installed = _install(styles, output, trainer.pictures()) if installs else None
     if as_json:
         result = {
             "bank": str(output),
@@ -170,7 +170,7 @@ def command(context: click.Context, /, output: Path, resume: bool, as_json: bool
             "losses": screen.losses,
             "corrupt_photos": len(trainer.unreadable),
             "stopped_early": not trainer.finished,
-            "installed": str(installed) if installed else None,
+            "installed": [str(path) for path in installed] if installed else None,
         }
         shared.print_json(result)
         return
@@ -189,7 +189,7 @@ def _kept(output: Path) -> str:
     )
 
 
-def _print_result(trainer: Trainer, output: Path, installed: Path | None) -> None:
+def _print_result(trainer: Trainer, output: Path, installed: list[Path] | None) -> None:
     """Print what was trained, and what to type next."""
     from stylecam.models.card import slug
 
@@ -203,8 +203,10 @@ def _print_result(trainer: Trainer, output: Path, installed: Path | None) -> Non
     if not trainer.finished:
         click.echo(f"continue: stylecam train --resume -o {_quote(output)}")
     style = trainer.trained_styles[-1]
-    if installed:
-        name = _quote(f"{installed.stem}/{style}")
+    if installed and installed[-1].suffix == ".style":
+        click.echo(f"try it: stylecam --style {installed[-1].stem}")
+    elif installed:
+        name = _quote(f"{installed[-1].stem}/{style}")
         click.echo(f"try it: stylecam --style {name} (restart a running stylecam first)")
     elif len(trainer.entries) == 1:
         click.echo(f"try it: stylecam --style {_quote(output)}")
@@ -235,8 +237,8 @@ def _resume(context: click.Context, output: Path, stop: threading.Event, listene
     return Trainer.resume(output, device, listener=listener, stop=stop)
 
 
-def _install(styles: UserStyles, output: Path) -> Path:
+def _install(styles: UserStyles, output: Path, pictures: Mapping[str, bytes]) -> list[Path]:
     try:
-        return styles.install(output)
+        return styles.install(output, pictures)
     except UsageError as error:
         raise TrainingFailedError(f"{output} is trained, but {error}") from error

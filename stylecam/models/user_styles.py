@@ -1,13 +1,16 @@
-"""The user's own styles: network files in one folder, which are added, renamed and removed as whole files.
+"""The user's own styles: files in one folder, which are added, renamed and removed as whole files.
 
-The styles shipped with stylecam are only read, to see which names are taken.
+They are `.style` files (`stylecam.models.own_style`) and networks with a body of their own (`.onnx`). The styles that
+are shipped with stylecam are only read, to see which names are taken.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
@@ -15,10 +18,14 @@ from stylecam.models.card import StyleCard, card_entries, read_cards, slug
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
 from stylecam.models.own_style import SUFFIX, OwnStyle
+from stylecam.models.rewrite.row_input import row_form
 from stylecam.models.rewrite.style_rows import StyleRows, bank_of_rows
-from stylecam.utils.files import write_bytes
+from stylecam.models.takeover import own_styles_of
+from stylecam.utils.files import unused_name, write_bytes
 
 _MAX_NAME_LENGTH = 100
+_ASIDE = "earlier"
+"""The folder, beside the user's styles, of networks that were taken over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +72,10 @@ class UserStyles:
             raise _name_taken(name)
 
     def add(self, name: str, data: bytes) -> tuple[StyleCard, ...]:
-        """Write what is new in the network `data` to `name`.onnx, as a whole or not at all, and return its cards.
+        """Add what is new in the network `data`, as a whole or not at all, and return the cards.
 
-        Styles of a bank that are installed already are left out.
+        Styles of a shipped network become `.style` files, the only one called `name`; any other network becomes
+        `name`.onnx. Styles of a bank that are installed already are left out.
 
         Raises:
             UsageError: the name is taken, or the folder cannot be written.
@@ -77,6 +85,10 @@ class UserStyles:
         path = self._path(name)
         model = Model.parse(path, data)
         read_cards(model)  # raises before the file has its name, under which others may read it
+        own = own_styles_of(row_form(model), self._shipped_models())
+        if own:
+            own = [replace(style, name=name) for style in own] if len(own) == 1 else own
+            return self._cards_of([self.keep(replace(style, name=self._free(style.name))) for style in own])
         data = self._without_installed(model, path)
         self._write(path, data)
         return read_cards(Model.parse(path, data))
@@ -92,6 +104,81 @@ class UserStyles:
         self._write(path, style.encode())
         return path
 
+    def add_style(self, style: OwnStyle) -> tuple[StyleCard, ...]:
+        """Add an own style, for example of a friend, and return its cards: one for each network that it is for.
+
+        Raises:
+            UsageError: the name is taken, or the folder cannot be written.
+        """
+        return self._cards_of([self.keep(style)])
+
+    def own_style(self, name: str) -> OwnStyle:
+        """Return the user's own style `name`, with its picture.
+
+        Raises:
+            UsageError: it is a shipped style, or a network.
+            StyleNotFoundError: there is none of that name.
+            ModelFormatError: its file is damaged.
+        """
+        file = self.find(name)
+        if file.path.suffix != SUFFIX:
+            raise UsageError(f"{name} is a network of its own; the file to share is {file.path}")
+        return OwnStyle.read(file.path)
+
+    def take_over(self) -> dict[Path, tuple[str, ...]]:
+        """Turn the networks of earlier versions into `.style` files, if their body is a shipped one.
+
+        Nothing is lost: the networks are kept in the folder `earlier`.
+
+        Returns:
+            For each such network, where it is now and the names of its styles.
+
+        Raises:
+            UsageError: the folder cannot be written; what was not taken over yet stays as it is.
+        """
+        shipped = self._shipped_models() if any(self._folder.glob("*.onnx")) else ()
+        banks: dict[Path, list[OwnStyle]] = {}
+        for path in sorted(self._folder.glob("*.onnx")):
+            with contextlib.suppress(ModelFormatError):
+                own = own_styles_of(row_form(Model.read(path)), shipped)
+                if own is not None:
+                    banks[path] = own
+        taken = {}
+        for path, own in banks.items():
+            names = tuple(self._keep_or_merge(style, {each.stem for each in banks}) for style in own)
+            aside = path.parent / _ASIDE / path.name
+            try:
+                aside.parent.mkdir(exist_ok=True)
+                taken[path.rename(unused_name(aside))] = names
+            except OSError as error:
+                raise UsageError(f"{path} cannot be put aside: {error.strerror or error}") from error
+        return taken
+
+    def _keep_or_merge(self, style: OwnStyle, leaving: Collection[str]) -> str:
+        """Write `style`, or add its rows to what the same style has for another network; return its name."""
+        path = self._path(style.name, SUFFIX)
+        with contextlib.suppress(ModelFormatError):  # missing or damaged
+            there = OwnStyle.read(path)
+            if (there.title, there.artist) == (style.title, style.artist) and not there.rows.keys() & style.rows.keys():
+                self._write(path, replace(there, rows={**there.rows, **style.rows}).encode())
+                return style.name
+        style = replace(style, name=self._free(style.name, leaving))
+        self._write(self._path(style.name, SUFFIX), style.encode())
+        return style.name
+
+    def _free(self, name: str, leaving: Collection[str] = ()) -> str:
+        """Return `name`, or `name`_2 and so on where that is taken by something else than the banks `leaving`."""
+        taken = {card.name for card in self.catalog().all_cards if card.own or card.bank not in leaving}
+        names = (name, *(f"{name}_{number}" for number in range(2, 10_000)))
+        return next(each for each in names if each not in taken and not self._path(each, SUFFIX).exists())
+
+    def _cards_of(self, paths: Sequence[Path]) -> tuple[StyleCard, ...]:
+        names = {path.stem for path in paths}
+        return tuple(card for card in self.catalog().all_cards if card.own and card.name in names)
+
+    def _shipped_models(self) -> tuple[Model, ...]:
+        return Catalog.load([self._shipped]).models
+
     def check_installable(self, path: Path) -> None:
         """Check that `install` may copy the network file `path` to the user's styles.
 
@@ -103,19 +190,34 @@ class UserStyles:
                 f"-o {path}: a network called {path.stem} comes with stylecam; choose another name, or --no-install"
             )
 
-    def install(self, path: Path) -> Path:
-        """Copy what is new in the network file `path` to the user's styles, replacing a file of its name.
+    def install(self, path: Path, pictures: Mapping[str, bytes] | None = None) -> list[Path]:
+        """Install what is new in the network file `path`, replacing files of the same names.
+
+        Styles of a shipped network become `.style` files with their `pictures`, which are given by the styles' names as
+        `OwnStyle.picture` has them. Any other network is copied, without the styles that are installed already.
 
         Returns:
-            The path of the copy. It leaves out the styles that are installed already.
+            The paths of the new files.
 
         Raises:
             UsageError: the folder cannot be written.
             ModelFormatError: `path` cannot be read.
         """
-        target = self._folder / path.name
-        self._write(target, self._without_installed(Model.read(path), target))
-        return target
+        model, target = Model.read(path), self._folder / path.name
+        own = own_styles_of(row_form(model), self._shipped_models(), pictures)
+        if not own:
+            self._write(target, self._without_installed(model, target))
+            return [target]
+        written = []
+        shipped = {card.name for card in Catalog.load([self._shipped]).all_cards}
+        for style in own:
+            style = replace(style, name=self._free(style.name)) if style.name in shipped else style
+            place = self._path(style.name, SUFFIX)
+            with contextlib.suppress(ModelFormatError):  # missing or damaged
+                style = replace(style, rows={**OwnStyle.read(place).rows, **style.rows})
+            self._write(place, style.encode())
+            written.append(place)
+        return written
 
     def _without_installed(self, model: Model, target: Path) -> bytes:
         """Return `model` without the styles that other installed banks with its body hold, unless these are all."""
@@ -143,9 +245,9 @@ class UserStyles:
             if file.is_named(name):
                 return file
         bank, _, short_name = name.rpartition("/")
-        stem = short_name.removesuffix(".onnx")
+        stem = short_name.removesuffix(".onnx").removesuffix(SUFFIX)
         style = slug(stem) if re.search(r"[a-z0-9]", stem.lower()) else ""
-        candidates = [file for file in files if style and bank in ("", file.path.stem)]
+        candidates = [file for file in files if style and (bank in ("", file.path.stem) or file.path.suffix == SUFFIX)]
         for file in candidates:
             if style == slug(file.path.stem):
                 return file
@@ -200,27 +302,30 @@ class UserStyles:
             model = Model.read(file.path)
             self._write(file.path, _with_style_name(model, index, name))
             return (read_cards(Model.read(file.path))[index],)
-        path = self._path(name)
+        path = self._path(name, file.path.suffix)
         same = path.exists() and path.samefile(file.path)  # also true for other capitals where the disk ignores them
         if slug(file.path.stem) != name:
             self.check_free(name)
         elif path.exists() and not same:
             raise _name_taken(name)
-        model = Model.read(file.path)
-        data = _with_style_name(model, 0, name) if len(file.cards) == 1 else model.data
-        cards = read_cards(Model.parse(path, data))
-        self._write(path, data)
+        if path.suffix == SUFFIX:
+            self._write(path, replace(OwnStyle.read(file.path), name=name).encode())
+        else:
+            model = Model.read(file.path)
+            data = _with_style_name(model, 0, name) if len(file.cards) == 1 else model.data
+            cards = read_cards(Model.parse(path, data))
+            self._write(path, data)
         if not same:
             _unlink(file.path)
-        return cards
+        return self._cards_of([path]) if path.suffix == SUFFIX else cards
 
     def _files(self) -> list[UserStyleFile]:
         files = []
-        for path in sorted(self._folder.glob("*.onnx")):
-            try:
-                cards = read_cards(Model.read(path))
-            except ModelFormatError:
-                cards = ()
+        for path in sorted([*self._folder.glob("*.onnx"), *self._folder.glob(f"*{SUFFIX}")]):
+            cards: tuple[StyleCard, ...] = ()
+            if path.suffix != SUFFIX:  # an own style is called as its file is
+                with contextlib.suppress(ModelFormatError):
+                    cards = read_cards(Model.read(path))
             files.append(UserStyleFile(path, cards))
         return files
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stylecam.errors import TrainingDataError
+from stylecam.errors import StylecamError, TrainingDataError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize
 from stylecam.models.card import slug, title_of
+from stylecam.stylize.style_picture import StylePicture
 from stylecam.training.dataset import read_picture
 from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.utils.files import user_path
@@ -124,3 +125,11 @@ class StyleImage:
             )
         factor *= (self.scale or scale) / min(height, width)
         return resize(image, Size(max(1, round(width * factor)), max(1, round(height * factor))))
+
+    def picture(self) -> bytes:
+        """Return the part to learn from as JPEG, as `OwnStyle.picture` has it; empty where it cannot be read."""
+        left, top, right, bottom = self.crop or (0.0, 0.0, 1.0, 1.0)
+        try:
+            return StylePicture.read(self.path, (left, top, right - left, bottom - top)).jpeg
+        except StylecamError:  # it was removed since, or has a single color
+            return b""

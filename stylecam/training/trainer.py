@@ -152,6 +152,10 @@ class Trainer:
         """Return the bank's metadata entries, one for each style."""
         return self._bank.entries
 
+    def pictures(self) -> dict[str, bytes]:
+        """Return the painting of each style that is trained, by the style's name, see `StyleImage.picture`."""
+        return {painting.name: painting.picture() for painting in self._config.paintings}
+
     @property
     def trained_styles(self) -> list[str]:
         """Return the names of the styles being trained, in the order of their paintings."""

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from stylecam.cli import styles as styles_module
 from stylecam.cli.completion import complete_user_style
 from stylecam.cli.group import run_command_line
+from stylecam.models.catalog import Catalog, shipped_models
+from stylecam.models.model import Model
+from stylecam.models.own_style import LearnedRows, OwnStyle
+from stylecam.models.rewrite.style_rows import StyleRows, bank_of_rows
 from tests.models.importers.onnx_files import model_zoo_network, sigmoid_network
 from tests.models.importers.torch7_files import LayerFactory, encode_torch7, instance_norm
 from tests.models.networks import bank_of
@@ -62,6 +68,71 @@ def test_a_style_is_added_shown_renamed_and_removed(typed: Typed, styles: Path) 
     assert [path.name for path in styles.iterdir()] == ["floor.onnx"]
     assert "removed" in typed("remove", "floor")
     assert list(styles.iterdir()) == []
+
+
+@pytest.fixture
+def harvest(own_settings: Path) -> OwnStyle:
+    """A friend's style for all shipped networks: their first style, with other rows."""
+    rows = {
+        model.body: LearnedRows(model.row_matrix[: model.row_count // model.style_count] * np.float32(0.9), 5.0)
+        for model in Catalog.load([shipped_models()]).models
+    }
+    picture = cv2.imencode(".jpg", np.tile(np.arange(96, dtype=np.uint8), (96, 1)))[1].tobytes()
+    return OwnStyle("harvest", "The Harvest", "Ann Ode", "CC BY 4.0", picture, rows)
+
+
+def test_an_own_style_is_added_shown_given_away_renamed_and_removed(
+    typed: Typed, styles: Path, harvest: OwnStyle
+) -> None:
+    harvest.write(Path("harvest (1).style"))
+    out = typed("add", "harvest (1).style")
+    assert out == "added: harvest\ntry it: stylecam --style harvest\n"
+    shown = json.loads(typed("show", "harvest", "--json"))
+    assert (shown["licence"], shown["artist"], shown["own"], shown["minutes"]) == ("CC BY 4.0", "Ann Ode", True, 5.0)
+    assert (shown["file"], shown["styles_in_file"]) == (str(styles / "harvest.style"), 1)
+    assert "own, 5 min" in typed()
+    assert "is called harvest already" in typed("add", "harvest (1).style", fails=True)
+    assert "harvest is now wheat" in typed("rename", "harvest", "wheat")
+    assert typed("export", "wheat") == "written: wheat.style (The Harvest, Ann Ode; licence: CC BY 4.0)\n"
+    given = OwnStyle.read(Path("wheat.style"))
+    assert (given.name, given.picture, given.rows.keys()) == ("wheat", harvest.picture, harvest.rows.keys())
+    assert "is there already; --overwrite replaces it" in typed("export", "wheat", fails=True)
+    assert "came with stylecam" in typed("export", "the_scream", fails=True)
+    assert "removed: wheat" in typed("remove", "wheat")
+    assert list(styles.iterdir()) == []
+    harvest.with_rows("0" * 64, LearnedRows(np.zeros((1, 8), np.float32))).write(Path("other.style"))
+    assert "The Harvest" in typed("add", "other.style", "--name", "Field", "--licence", "CC0-1.0", "--json")
+    assert json.loads(typed("show", "field", "--json"))["licence"] == "CC0-1.0"
+
+
+@pytest.mark.parametrize(
+    ("picture", "says"),
+    [
+        (b"\xff\xd8\xff and no picture", "the picture in bad.style"),
+        (b"<svg/>", "is not a style file, or a damaged one"),
+    ],
+)
+def test_a_hostile_style_file_is_refused(typed: Typed, harvest: OwnStyle, picture: bytes, says: str) -> None:
+    replace(harvest, picture=picture).write(Path("bad.style"))
+    assert says in typed("add", "bad.style", fails=True)
+
+
+def test_a_network_of_an_earlier_version_is_taken_over_with_a_word(
+    styles: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gallery = StyleRows.read(Model.read(shipped_models() / "gallery.onnx"))
+    assert gallery is not None
+    changed = replace(gallery, rows={name: rows * np.float32(0.9) for name, rows in gallery.rows.items()})
+    old = bank_of_rows(styles / "mine.onnx", [(changed, 2)])
+    entries = json.dumps([{"name": "harbor", "title": "Harbor"}])
+    (styles / "mine.onnx").write_bytes(old.with_metadata({**old.metadata, "styles": entries}))
+    for words in ("your styles of mine.onnx are own styles now: harbor; the network is kept as ", ""):
+        assert run_command_line(["styles", "--json"]) == 0
+        printed = capsys.readouterr()
+        assert printed.err.startswith(words)
+        assert bool(printed.err) is bool(words)
+        assert "gallery/harbor" in [card["full_name"] for card in json.loads(printed.out)]
+    assert (styles / "earlier" / "mine.onnx").is_file()
 
 
 def test_everything_can_be_had_as_json(typed: Typed) -> None:

@@ -16,8 +16,8 @@ import pytest
 from stylecam.cli import train as train_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.progress import TrainingProgress
-from stylecam.models.card import read_cards
 from stylecam.models.model import Model
+from stylecam.models.own_style import OwnStyle
 from stylecam.training.events import FileSaved, FileSkipped, StepEvent
 from stylecam.training.hyperparameters import Hyperparameters
 from stylecam.utils import optional as needs
@@ -97,7 +97,8 @@ def test_it_trains_installs_and_tells_what_it_made(words: list[str], capsys: pyt
     result = json.loads(capsys.readouterr().out)
     assert (result["styles"], result["steps"], result["stopped_early"]) == (["one", "two"], 3, False)
     assert set(result["losses"]) == {"total", "stability", "faces", "content", "style", "tone", "variation", "weave"}
-    assert Path(result["installed"]).read_bytes() == Path(result["bank"]).read_bytes()
+    (installed,) = map(Path, result["installed"])
+    assert installed.read_bytes() == Path(result["bank"]).read_bytes()
     assert run_command_line(["styles", "--json"]) == 0
     assert {"bank/one", "bank/two"} <= {card["full_name"] for card in json.loads(capsys.readouterr().out)}
 
@@ -353,10 +354,14 @@ def test_a_frozen_body_installs_its_style_unless_told_not_to(
         assert run_command_line(again) == 0
         assert json.loads(capsys.readouterr().out)["installed"] is None
     assert run_command_line([*resumed, "--install"]) == 0
-    assert Path(json.loads(capsys.readouterr().out)["installed"]).is_file()
+    first = list(map(Path, json.loads(capsys.readouterr().out)["installed"]))
+    assert [path.name for path in first] == ["one.style", "two.style"]  # and no copy of the shipped styles
+    before = OwnStyle.read(first[0])
+    assert before.picture
     assert run_command_line(words) == 0
-    installed = Model.read(Path(json.loads(capsys.readouterr().out)["installed"]))
-    assert [card.name for card in read_cards(installed)] == ["one", "two"]  # and no copy of the shipped styles
+    assert list(map(Path, json.loads(capsys.readouterr().out)["installed"])) == first
+    after = OwnStyle.read(first[0])
+    assert before.rows.keys() == after.rows.keys()
 
 
 def test_resumed_on_a_device_that_is_not_there_it_says_so(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

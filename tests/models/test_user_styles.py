@@ -166,26 +166,82 @@ def test_one_of_several_styles_that_are_no_rows_is_not_removed(user_styles: User
     assert listed(user_styles) == ["pair/one", "pair/two"]
 
 
-def test_only_the_new_styles_of_a_trained_bank_are_installed(
-    user_styles: UserStyles, shipped: Path, tmp_path: Path
-) -> None:
+def own_names(user_styles: UserStyles) -> list[str]:
+    return [card.name for card in user_styles.catalog().all_cards if card.own]
+
+
+def values(user_styles: UserStyles, name: str) -> list[float]:
+    mix = user_styles.catalog().parse(name)
+    assert mix is not None
+    return [float(value) for value in mix.values]
+
+
+@pytest.fixture
+def row_styles(user_styles: UserStyles, shipped: Path) -> UserStyles:
+    """The user's styles beside a shipped bank whose styles are rows."""
     bank_with_rows(shipped / "gallery.onnx", {"wave": 1, "scream": 2}, licence="CC0-1.0")
-    trained = bank_with_rows(tmp_path / "own.onnx", {"wave": 1, "scream": 2, "own": 3})
-    for _ in range(2):  # trained again, it replaces what was installed
-        path = user_styles.install(trained)
-        assert listed(user_styles) == ["own/own"]
-        assert rows_of(path)["norm.g"].flatten().tolist() == [3]
-    friends = bank_with_rows(tmp_path / "friends.onnx", {"scream": 2, "own": 3, "theirs": 4}).read_bytes()
-    assert [card.name for card in user_styles.add("friends", friends)] == ["theirs"]
-    copy = bank_with_rows(tmp_path / "copy.onnx", {"wave": 1, "scream": 2})
-    user_styles.install(copy)  # nothing in it is new, and it is wanted all the same
-    assert "copy/wave" in listed(user_styles)
+    return user_styles
+
+
+def test_the_new_styles_of_a_shipped_body_are_installed_as_own_styles(row_styles: UserStyles, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "styles"
+    for value in (3, 4):  # trained again, it replaces what was installed
+        trained = bank_with_rows(tmp_path / "mine.onnx", {"wave": 1, "scream": 2, "own": value})
+        assert row_styles.install(trained, {"own": b"\xff\xd8\xff"}) == [folder / "own.style"]
+        assert (own_names(row_styles), values(row_styles, "own")) == (["own"], [value])
+    assert row_styles.own_style("own").picture == b"\xff\xd8\xff"
+    friends = bank_with_rows(tmp_path / "friends.onnx", {"scream": 2, "own": 5, "theirs": 6}).read_bytes()
+    assert [card.name for card in row_styles.add("friends", friends)] == ["own_2", "theirs"]
+    one = bank_with_rows(tmp_path / "one.onnx", {"sea": 7}).read_bytes()
+    assert [card.name for card in row_styles.add("ocean", one)] == ["ocean"]
+    assert [path.suffix for path in folder.iterdir()] == [".style"] * 4
+
+
+def test_networks_of_earlier_versions_are_taken_over_once_and_nothing_is_lost(
+    row_styles: UserStyles, shipped: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data" / "styles"
+    folder.mkdir(parents=True)
+    rich = bank_with_rows(shipped / "gallery-rich.onnx", {"wave": 8, "scream": 9}, body=2)
+    assert rich.exists()
+    kept = {
+        "lean.onnx": bank_with_rows(folder / "lean.onnx", {"wave": 1, "harbor": 3, "scream_2": 4}).read_bytes(),
+        "rich.onnx": bank_with_rows(folder / "rich.onnx", {"harbor": 30}, body=2).read_bytes(),
+        "mine.onnx": bank_with_rows(folder / "mine.onnx", {"other": 5}, body=3).read_bytes(),
+    }
+    (folder / "broken.onnx").write_bytes(b"no network")
+    assert row_styles.take_over() == {
+        folder / "earlier" / "lean.onnx": ("harbor", "scream_2"), folder / "earlier" / "rich.onnx": ("harbor",),
+    }  # fmt: skip
+    assert row_styles.take_over() == {}
+    assert {name: next(folder.rglob(name)).read_bytes() for name in kept} == kept
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "broken.onnx", "earlier", "harbor.style", "mine.onnx", "scream_2.style",
+    ]  # fmt: skip
+    assert (values(row_styles, "gallery/harbor"), values(row_styles, "gallery-rich/harbor")) == ([3], [30])
+
+
+def test_an_own_style_is_renamed_shared_added_and_removed(row_styles: UserStyles, tmp_path: Path) -> None:
+    row_styles.install(bank_with_rows(tmp_path / "mine.onnx", {"own": 3}))
+    (card,) = row_styles.rename("own", "My Harbor")
+    assert (card.name, card.own, own_names(row_styles)) == ("my_harbor", True, ["my_harbor"])
+    style = row_styles.own_style("gallery/my_harbor")
+    with pytest.raises(UsageError, match="a style is called my_harbor already"):
+        row_styles.add_style(style)
+    with pytest.raises(UsageError, match="a style is called wave already"):
+        row_styles.rename("my_harbor", "wave")
+    assert row_styles.remove("my_harbor").name == "my_harbor.style"
+    assert own_names(row_styles) == []
+    assert [card.name for card in row_styles.add_style(style)] == ["my_harbor"]
+    with pytest.raises(UsageError, match="scream came with stylecam"):
+        row_styles.own_style("scream")
 
 
 def test_a_bank_of_another_body_is_installed_whole(user_styles: UserStyles, shipped: Path, tmp_path: Path) -> None:
     bank_with_rows(shipped / "gallery.onnx", {"wave": 1, "scream": 2})
     trained = bank_with_rows(tmp_path / "own.onnx", {"wave": 1, "scream": 2, "own": 3}, body=2)
-    assert user_styles.install(trained).read_bytes() == trained.read_bytes()
+    (path,) = user_styles.install(trained)
+    assert path.read_bytes() == trained.read_bytes()
 
 
 def test_the_name_of_a_shipped_style_never_means_one_of_a_users_own(

@@ -28,7 +28,7 @@ AREAS = (2**17, 2**15)
 """Pixels of the two sizes at which a painting is looked at."""
 _LONGEST = 2.5
 """Pictures that are longer than this many times their short side are squeezed."""
-_LIMIT = 4.0
+LIMIT = 4.0
 """Statistics further from their mean than so many deviations count as that far."""
 _DAMAGES = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error)
 
@@ -88,7 +88,7 @@ class StylePredictor:
             EngineError: OpenCV cannot run the network.
         """
         found = np.concatenate([self._statistics(picture, area) for area in AREAS])
-        value = np.clip((found - self._mean) / self._deviation, -_LIMIT, _LIMIT)
+        value = np.clip((found - self._mean) / self._deviation, -LIMIT, LIMIT)
         (first, first_bias), (second, second_bias) = self._layers
         hidden = np.maximum(first @ value + first_bias, 0)
         hidden = hidden + np.maximum(second @ hidden + second_bias, 0)
@@ -96,7 +96,7 @@ class StylePredictor:
 
     def _statistics(self, picture: Image, area: int) -> FloatArray:
         """Return mean and deviation of each channel of each feature map of `picture`, reduced to `area` pixels."""
-        size = _size_of(picture, area)
+        size = size_of(picture, area)
         session = OpenCVEngine().session(vgg.statistics_network(self._weights, size), *size)
         found = session.run(to_tensor(resize(picture, size)), ())[0, :, 0, 0]
         parts: list[FloatArray] = []
@@ -137,7 +137,7 @@ def _values(stored: dict[str, FloatArray], name: str) -> FloatArray:
     return values * stored[f"{name}.scale"][:, None] if f"{name}.scale" in stored else values
 
 
-def _size_of(picture: Image, area: int) -> Size:
+def size_of(picture: Image, area: int) -> Size:
     """Return the size at which `picture` is looked at: about `area` pixels, in its own shape."""
     height, width = picture.shape[:2]
     shape = min(max(width / height, 1 / _LONGEST), _LONGEST)

@@ -46,3 +46,14 @@ def test_a_wall_covers_a_part_of_the_picture_away_from_the_face(away: tuple[floa
         assert picture.max() <= 1
         rough = np.abs(np.diff(picture, axis=1)).mean(2)
         assert np.median(rough[changed[:, 1:]]) < 0.05  # it is plain
+
+
+def test_other_colors_keep_a_gray_picture_nearly_gray_and_differ_each_time() -> None:
+    gray = np.full((32, 32, 3), 0.5, np.float32)
+    turned = [augmentation.recolored_and_blurred(gray, np.random.default_rng(seed)) for seed in range(8)]
+    assert all(0.4 < picture.mean() < 0.6 for picture in turned)  # the tint alone
+    red = np.zeros((32, 32, 3), np.float32)
+    red[..., 0] = 0.8
+    pictures = [augmentation.recolored_and_blurred(red, np.random.default_rng(seed)) for seed in range(8)]
+    assert all(picture.min() >= 0 and picture.max() <= 1 for picture in pictures)
+    assert np.std([picture.mean((0, 1)) for picture in pictures], axis=0).max() > 0.05

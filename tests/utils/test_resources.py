@@ -1,7 +1,10 @@
-"""Tests of limiting the threads of this process."""
+"""Tests of limiting the threads and the priority of a process."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import cv2
@@ -40,3 +43,14 @@ def test_a_computer_is_busy_with_more_than_half_a_program_for_each_processor(
     monkeypatch.setattr(resources, "load_average", lambda: load)
     monkeypatch.setattr("os.cpu_count", lambda: 4)
     assert resources.is_busy() is busy
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the scheduler is Linux's")
+def test_a_process_that_yields_has_the_lowest_priority_with_the_threads_it_starts_then() -> None:
+    code = (
+        "import os, threading; from stylecam.utils.resources import yield_to_other_programs; yield_to_other_programs();"
+        "thread = threading.Thread(target=lambda: print(os.nice(0), os.sched_getscheduler(threading.get_native_id())));"
+        "thread.start(); thread.join()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["19", str(os.SCHED_IDLE)]

@@ -202,12 +202,12 @@ class Catalog:
 
     @property
     def cards(self) -> tuple[StyleCard, ...]:
-        """One card per short name, in cycling order."""
+        """One card per short name, in cycling order: own styles after all others, which keep their places and keys."""
         tier, chosen = self.tier, dict[str, StyleCard]()
         for card in self._content.cards:
             if card.name not in chosen or card.tier == tier != chosen[card.name].tier:
                 chosen[card.name] = card
-        return tuple(chosen.values())
+        return tuple(sorted(chosen.values(), key=lambda card: card.own))
 
     @property
     def all_cards(self) -> tuple[StyleCard, ...]:

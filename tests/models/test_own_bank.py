@@ -49,6 +49,13 @@ def test_an_own_style_is_a_style_of_each_bank_that_it_was_learned_for(folder: Pa
     assert catalog.problems == []
 
 
+def test_own_styles_come_last_so_that_all_others_keep_their_keys(folder: Path) -> None:
+    bank_with_rows(folder / "zoo.onnx", {"sea": 3}, licence="CC0-1.0", tier="rich")
+    before = [card.name for card in Catalog.load([folder]).cards]
+    own(folder).write(folder / "harbor.style")
+    assert [card.name for card in Catalog.load([folder]).cards] == [*before, "harbor"]
+
+
 def test_another_style_changes_no_network(folder: Path) -> None:
     catalog = Catalog.load([folder])
     before = catalog.mix_of(catalog.cards[0])

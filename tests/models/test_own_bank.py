@@ -50,7 +50,7 @@ def test_an_own_style_is_a_style_of_each_bank_that_it_was_learned_for(folder: Pa
 
 
 def test_own_styles_come_last_so_that_all_others_keep_their_keys(folder: Path) -> None:
-    bank_with_rows(folder / "zoo.onnx", {"sea": 3}, licence="CC0-1.0", tier="rich")
+    bank_with_rows(folder / "zoo.onnx", {"sea": 3, "sky": 4, "sun": 5}, body=9.0, licence="CC0-1.0")
     before = [card.name for card in Catalog.load([folder]).cards]
     own(folder).write(folder / "harbor.style")
     assert [card.name for card in Catalog.load([folder]).cards] == [*before, "harbor"]

@@ -1,7 +1,8 @@
 """Improve an own style: train its rows on the bodies that come with stylecam, which stay as they are.
 
-The losses are those of every training. What is learned goes to the style's file every `WRITE_EVERY_S`, and only if it
-is better than what is there, so the run may be ended at any moment, and another one goes on from there.
+The losses are those of every training, but with balanced errors of style. What is learned goes to the style's file
+every `WRITE_EVERY_S`, and only if it is better than what is there, so the run may be ended at any moment, and another
+one goes on from there.
 """
 
 from __future__ import annotations

@@ -148,7 +148,8 @@ class RowLearner:
         scale = hparams.scale if scales is None else round(math.sqrt(scales.fine * scales.broad))
         self._targets = StrokeTargets([painting], scale, scales)
         ones = torch.ones(self._targets.sizes, device=vgg.scale.device)
-        self._objective = Objective(vgg, Targets.of(vgg, self._targets.read()), ones, hparams)
+        # Balanced, because in few steps rows would learn too little contrast, which otherwise costs less than too much.
+        self._objective = Objective(vgg, Targets.of(vgg, self._targets.read()), ones, hparams, balanced=True)
         net = body.network(values).to(vgg.scale.device, memory_format=torch.channels_last)
         self._learner = Learner(
             net, [0], self._targets, self._objective, ones, photos, hparams, bfloat16=bfloat16,

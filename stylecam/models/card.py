@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -194,6 +194,24 @@ def title_key(title: str) -> str:
     plain = unicodedata.normalize("NFKD", re.sub(r"\([^()]*\)", " ", title).casefold())
     words = re.findall(r"\w+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
     return " ".join(words[1:] if words[:1] in (["the"], ["a"], ["an"]) else words)
+
+
+def cards_called(name: str, cards: Sequence[StyleCard]) -> list[StyleCard]:
+    """Return those of `cards` that the user may mean by `name`: a name, `bank/name` or, where it is none, a title."""
+    found = [card for card in cards if card.name == normalized_name(name)]
+    found += [card for card in cards if name.strip().lower() == card.full_name.lower()]
+    return found or cards_titled(name, cards)
+
+
+def cards_titled(title: str, cards: Sequence[StyleCard]) -> list[StyleCard]:
+    """Return those of `cards` with this title, however it is spelled."""
+    key = title_key(title)
+    return [card for card in cards if key and key == title_key(card.title)]
+
+
+def normalized_name(name: str) -> str:
+    """Return a style's name as the user wrote it, in the letters of names."""
+    return name.strip().lower().replace("-", "_").replace(" ", "_")
 
 
 def _is_number(value: object) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
-from stylecam.models.card import StyleCard, read_cards, title_key
+from stylecam.models.card import StyleCard, cards_called, cards_titled, normalized_name, read_cards, title_key
 from stylecam.models.model import Model
 from stylecam.models.onnx.proto import FloatArray
 from stylecam.models.own_bank import with_own_styles
@@ -150,7 +150,9 @@ class Catalog:
         there: dict[str, list[StyleCard]] = {}
         for name in mix.shares:
             old = [
-                card for card in _cards_of(name, before) if card.bank in banks and banks[card.bank].key == network.key
+                card
+                for card in cards_called(name, before)
+                if card.bank in banks and banks[card.bank].key == network.key
             ]
             now = [card for card in of_network if any(card.full_name == each.full_name for each in old)]
             if not old:  # of a file that is in no folder of styles
@@ -371,8 +373,8 @@ class Catalog:
 
     def _find(self, name: str) -> list[StyleCard]:
         """Return all cards with that name, the preferred one first."""
-        normalized, tier = _normalized(name), self.tier
-        found = sorted(_cards_of(name, self._content.cards), key=lambda card: card.tier != tier)
+        normalized, tier = normalized_name(name), self.tier
+        found = sorted(cards_called(name, self._content.cards), key=lambda card: card.tier != tier)
         if found:
             return found
         names = [card.name for card in self.cards]
@@ -386,23 +388,7 @@ class Catalog:
     def _titled(self, title: str) -> list[StyleCard]:
         """Return all cards of that title, the preferred one first."""
         tier = self.tier
-        return sorted(_cards_titled(title, self._content.cards), key=lambda card: card.tier != tier)
-
-
-def _cards_of(name: str, cards: Sequence[StyleCard]) -> list[StyleCard]:
-    """Return those of `cards` that the user may mean by `name`: a name, `bank/name` or a title."""
-    found = [card for card in cards if card.name == _normalized(name)]
-    found += [card for card in cards if name.strip().lower() == card.full_name.lower()]
-    return found or _cards_titled(name, cards)
-
-
-def _cards_titled(title: str, cards: Sequence[StyleCard]) -> list[StyleCard]:
-    key = title_key(title)
-    return [card for card in cards if key and key == title_key(card.title)]
-
-
-def _normalized(name: str) -> str:
-    return name.strip().lower().replace("-", "_").replace(" ", "_")
+        return sorted(cards_titled(title, self._content.cards), key=lambda card: card.tier != tier)
 
 
 def _distance(one: StyleMix, other: StyleMix) -> float:

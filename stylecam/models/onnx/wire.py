@@ -99,7 +99,12 @@ def fields(message: memoryview, offset: int = 0) -> Iterator[Field]:
 
 def encode(number: int, payload: bytes | memoryview) -> bytes:
     """Encode a length-delimited field."""
-    return encode_varint(number << 3 | BYTES) + encode_varint(len(payload)) + bytes(payload)
+    return encode_header(number, len(payload)) + bytes(payload)
+
+
+def encode_header(number: int, length: int) -> bytes:
+    """Encode what stands before the `length` bytes of a length-delimited field."""
+    return encode_varint(number << 3 | BYTES) + encode_varint(length)
 
 
 def encode_number(number: int, value: int) -> bytes:

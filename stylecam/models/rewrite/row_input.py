@@ -32,14 +32,15 @@ def row_form(model: Model) -> Model:
         return model
     lengths = tuple(bank.rows[name].shape[-1] for name in bank.names)
     view = memoryview(model.data)
-    graph = b"".join([
+    graph: list[bytes | memoryview] = [
         wire.encode(GRAPH_INPUT, proto.encode_value_info(STYLE, (1, sum(lengths)))),
         wire.encode(GRAPH_INITIALIZER, proto.encode_int_tensor(LENGTHS, lengths)),
         wire.encode(GRAPH_NODE, split(list(bank.mixed.values()))),
         *(view[part.start : part.end] for part in bank.body_parts),
-    ])  # fmt: skip
+    ]
     others = [view[top.start : top.end] for top in wire.fields(view) if top.number != proto.MODEL_GRAPH]
-    data = b"".join([*others, wire.encode(proto.MODEL_GRAPH, graph)])
+    header = wire.encode_header(proto.MODEL_GRAPH, sum(map(len, graph)))
+    data = b"".join([*others, header, *graph])  # copied once: it takes part in every start
     vectors = np.ascontiguousarray(bank.vectors, "<f4")
     return replace(
         model, data=data, key=bank.body[:_KEY_LENGTH], body=bank.body, row_data=vectors.tobytes(), row_lengths=lengths

@@ -20,7 +20,8 @@ from stylecam.utils.message import Message
 
 if TYPE_CHECKING:
     from stylecam.media.video_file import VideoResult
-    from stylecam.models.catalog import Catalog, StyleMix
+    from stylecam.models.catalog import Catalog
+    from stylecam.models.style_mix import StyleMix
     from stylecam.stylize.image import Stylist
 
 _STYLIST_OPTIONS = (

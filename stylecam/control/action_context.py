@@ -14,7 +14,8 @@ from stylecam.stylize.room import Room, resolve_room
 from stylecam.utils.options import options_of
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
-    from stylecam.models.catalog import Catalog, StyleMix
+    from stylecam.models.catalog import Catalog
+    from stylecam.models.style_mix import StyleMix
 
 LOOK_OPTIONS = {each.name: each for each in options_of(Look)}
 """The options of the look by their names."""

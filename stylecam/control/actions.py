@@ -33,7 +33,7 @@ from stylecam.utils.message import Message
 from stylecam.utils.options import Option
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
-    from stylecam.models.catalog import StyleMix
+    from stylecam.models.style_mix import StyleMix
 
 STRENGTH_STEP = 0.1
 STEADINESS_STEP = 0.2

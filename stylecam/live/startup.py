@@ -38,7 +38,8 @@ from stylecam.media.sound.source import make_sound_source
 from stylecam.media.sources.base import Source
 from stylecam.media.sources.demo import DemoSource
 from stylecam.media.sources.factory import make_source
-from stylecam.models.catalog import Catalog, StyleMix, is_style_file
+from stylecam.models.catalog import Catalog, is_style_file
+from stylecam.models.style_mix import StyleMix
 from stylecam.models.tier import AUTO
 from stylecam.stylize.look import Look
 from stylecam.stylize.room import resolve_room

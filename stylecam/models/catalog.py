@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -15,43 +14,15 @@ import numpy as np
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.card import StyleCard, cards_called, cards_titled, normalized_name, read_cards, title_key
 from stylecam.models.model import Model
-from stylecam.models.onnx.proto import FloatArray
 from stylecam.models.own_bank import with_own_styles
 from stylecam.models.own_folder import OwnStyleFolder
 from stylecam.models.own_style import OwnStyle
 from stylecam.models.rewrite.row_input import row_form
 from stylecam.models.rewrite.two_styles import two_styles
+from stylecam.models.style_mix import StyleMix
 from stylecam.models.tier import AUTO, LEAN, RICH, check_tier
 from stylecam.utils import paths
 from stylecam.utils.text import printable, read_share
-
-
-@dataclass(frozen=True)
-class StyleMix:
-    """What to paint with: one network and its style weights (one for a plain style, several for a blend).
-
-    Attributes:
-        model: the network.
-        weights: one per style of the network, summing to 1; for a network of two styles (`Catalog.pair`) those of the
-            person, then those of the room.
-        label: how the user would write it, `starry_night` or `great_wave:0.6,the_scream:0.4`.
-        blend: the names of the styles of a blend and their shares, in the order of `label`; empty for a plain style.
-    """
-
-    model: Model
-    weights: tuple[float, ...]
-    label: str
-    blend: tuple[tuple[str, float], ...] = ()
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """Each style's name and its share; the shares are rounded to three digits, so they sum to about 1."""
-        return dict(self.blend) or {self.label: 1.0}
-
-    @cached_property
-    def values(self) -> FloatArray:
-        """What the weights stand for, see `Model.values`."""
-        return self.model.values(self.weights)
 
 
 class _Content(NamedTuple):

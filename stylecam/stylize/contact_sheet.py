@@ -16,7 +16,7 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.image_file import ImageFile
 from stylecam.media.transforms import resize
 from stylecam.media.video_file import VideoResult, transform_video
-from stylecam.models.catalog import StyleMix
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.image import Stylist
 
 CELL_SIDE = 480

@@ -30,8 +30,8 @@ from stylecam.engines.base import InferenceSession, Mask, StyleInput
 from stylecam.errors import EngineError, EngineRunError
 from stylecam.media.frame import Box, Frame, Image, Size
 from stylecam.media.transforms import pad_by_reflection
-from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.face import FaceTracker
 from stylecam.stylize.face_follower import FaceFollower
 from stylecam.stylize.governor import HEADROOM, Governor, Rung

@@ -16,9 +16,10 @@ from stylecam.engines.names import AUTO
 from stylecam.errors import UsageError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize, to_tensor
-from stylecam.models.catalog import Catalog, StyleMix
+from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
 from stylecam.models.rewrite.freeze_norms import InstanceNorms, NormStatistics
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize import tiles
 from stylecam.stylize.look import Look
 from stylecam.stylize.postprocess.chain import blend, with_colors_of

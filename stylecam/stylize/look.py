@@ -15,7 +15,8 @@ from stylecam.utils.options import LOOK, option, options_of
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
     from stylecam.models.card import StyleCard
-    from stylecam.models.catalog import Catalog, StyleMix
+    from stylecam.models.catalog import Catalog
+    from stylecam.models.style_mix import StyleMix
 
 Preset = Mapping[str, Any]
 """A partial look: options by name, and `style` as users write it. What it does not name stays as it is."""

@@ -16,7 +16,7 @@ from stylecam.engines.base import Mask, StyleInput
 from stylecam.engines.remote_link import DEADLINE_S, RemoteLink
 from stylecam.errors import EngineLostError
 from stylecam.media.frame import Image
-from stylecam.models.catalog import StyleMix
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.governor import Rung
 from stylecam.stylize.look import Look
 from stylecam.stylize.session_chooser import SessionChooser

@@ -15,7 +15,8 @@ from stylecam.utils.message import Message
 from stylecam.utils.text import read_share
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
-    from stylecam.models.catalog import Catalog, StyleMix
+    from stylecam.models.catalog import Catalog
+    from stylecam.models.style_mix import StyleMix
 
 DEFAULT_BLUR = 0.6
 """The strength of a blur that is given without one."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from stylecam.errors import EngineError
 from stylecam.media.frame import Size
-from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.governor import Governor, Rung, ladder
 from stylecam.stylize.look import Look
 from stylecam.stylize.network_failures import MAX_FAILURES, NetworkFailures

@@ -15,9 +15,10 @@ from stylecam.engines.factory import installed, make_engine
 from stylecam.errors import EngineRunError, EngineUnavailableError, ModelFormatError
 from stylecam.media.frame import Size
 from stylecam.media.transforms import to_tensor
-from stylecam.models.catalog import Catalog, StyleMix, is_style_file
+from stylecam.models.catalog import Catalog, is_style_file
 from stylecam.models.model import Model
 from stylecam.models.rewrite.freeze_norms import InstanceNorms
+from stylecam.models.style_mix import StyleMix
 from stylecam.utils import sandbox
 from stylecam.utils.files import user_path
 from stylecam.utils.text import printable

@@ -18,11 +18,12 @@ from stylecam.errors import EngineRunError
 from stylecam.media.frame import Image, Size
 from stylecam.media.testing import gray_image
 from stylecam.media.transforms import to_tensor
-from stylecam.models.catalog import StyleMix, shipped_models
+from stylecam.models.catalog import shipped_models
 from stylecam.models.model import Model
 from stylecam.models.rewrite.row_input import row_form
 from stylecam.models.rewrite.two_styles import two_styles
 from stylecam.models.rewrite.uint8_io import fold_conversions
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize import tiles
 from stylecam.stylize.image import Stylist
 from tests.engines.fixtures import engine_on, photo, photo_tensor

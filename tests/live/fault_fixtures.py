@@ -22,8 +22,9 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.overlays import panic_cover
 from stylecam.media.testing import CollectingSink, ScriptedSource, ScriptEvent
 from stylecam.media.transforms import Tensor, to_tensor
-from stylecam.models.catalog import Catalog, StyleMix
+from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
 from stylecam.stylize.look import Look
 from stylecam.utils.clock import ManualClock

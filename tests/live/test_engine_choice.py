@@ -16,8 +16,8 @@ from stylecam.live import engine_choice
 from stylecam.live.engine_choice import EngineChooser
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Size
-from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
 from stylecam.stylize.look import Look
 from stylecam.stylize.session_pool import SessionPool

@@ -13,10 +13,11 @@ from stylecam.control.commands import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.errors import StyleNotFoundError
 from stylecam.live.own_styles import POLL_S, OwnStyleWatcher
-from stylecam.models.catalog import Catalog, StyleMix
+from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
 from stylecam.models.own_style import LearnedRows, OwnStyle
 from stylecam.models.rewrite.row_input import row_form
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.look import Look
 from stylecam.stylize.postprocess.transition import DURATION_S, Transition
 from stylecam.stylize.room import Room

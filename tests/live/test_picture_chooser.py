@@ -12,7 +12,7 @@ from stylecam.live.picture_chooser import PictureChooser
 from stylecam.media.frame import Frame, Size
 from stylecam.media.overlays import panic_cover, starting_cover
 from stylecam.media.testing import gray_image
-from stylecam.models.catalog import StyleMix
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.look import ALL_BARE, ALL_PAINTED, Content, Exposure, Look, Visibility
 from stylecam.stylize.room import Paint, Room
 from stylecam.stylize.styled_frame import StyledFrame

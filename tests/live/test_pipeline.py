@@ -17,7 +17,8 @@ from stylecam.live.pipeline import Pipeline
 from stylecam.media.frame import Frame, Image
 from stylecam.media.overlays import panic_cover
 from stylecam.media.testing import CollectingSink, ScriptedSource, ScriptEvent, gray_image
-from stylecam.models.catalog import Catalog, StyleMix
+from stylecam.models.catalog import Catalog
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
 from stylecam.stylize.look import Look
 from stylecam.utils.clock import ManualClock, SystemClock

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 from stylecam.errors import ModelFormatError, StyleError, StyleNotFoundError, UsageError
-from stylecam.models.catalog import Catalog, StyleMix, shipped_models
+from stylecam.models.catalog import Catalog, shipped_models
 from stylecam.models.model import Model
+from stylecam.models.style_mix import StyleMix
 from tests.models.networks import IMAGE_INPUT, bank_of, bank_with_rows, network, write_network
 
 NAMES = [card.name for card in Catalog.load([shipped_models()]).cards]

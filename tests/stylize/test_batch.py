@@ -12,7 +12,7 @@ from stylecam.errors import UsageError
 from stylecam.media.frame import Size
 from stylecam.media.image_file import ImageFile
 from stylecam.media.testing import gray_image
-from stylecam.models.catalog import StyleMix
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.batch import BatchItem, BatchResult, paint, plan
 from stylecam.stylize.image import Stylist
 from tests import doubles

@@ -8,7 +8,7 @@ import pytest
 from stylecam.errors import UsageError
 from stylecam.media.frame import Size
 from stylecam.media.testing import gray_image
-from stylecam.models.catalog import StyleMix
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.contact_sheet import ContactSheet
 from stylecam.stylize.image import Stylist
 from tests import doubles

@@ -9,7 +9,7 @@ import pytest
 
 from stylecam.errors import EngineRunError
 from stylecam.media.frame import Box, Frame, Image, Size
-from stylecam.models.catalog import StyleMix
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.face import FaceTracker
 from stylecam.stylize.face_follower import FaceFollower
 from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer

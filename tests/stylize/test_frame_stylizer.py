@@ -16,8 +16,8 @@ from stylecam.errors import EngineError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.testing import gray_image
 from stylecam.models.brush import StrokeScales
-from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer, run_session
 from stylecam.stylize.governor import Rung, ladder
 from stylecam.stylize.look import Content, Look

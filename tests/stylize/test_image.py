@@ -16,8 +16,9 @@ from stylecam.engines.names import REDUCED_PRECISION
 from stylecam.errors import StyleNotFoundError, UsageError
 from stylecam.media.frame import Image, Size
 from stylecam.models.brush import StrokeScales
-from stylecam.models.catalog import Catalog, StyleMix
+from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize import image, tiles
 from stylecam.stylize.image import Stylist
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from stylecam.models.catalog import StyleMix
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.look import ALL_BARE, ALL_PAINTED, Content, Exposure, Look, Visibility
 from stylecam.stylize.room import Paint, Room
 from tests.doubles import model

@@ -14,8 +14,8 @@ from stylecam.engines.remote_link import CALM_S, DEADLINE_S, PAUSES_S, RemoteLin
 from stylecam.errors import EngineLostError, EngineRunError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.testing import gray_image
-from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
 from stylecam.stylize.look import Content, Look
 from stylecam.stylize.relay import MAX_FLIGHTS, Relay

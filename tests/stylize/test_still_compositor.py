@@ -13,7 +13,7 @@ from stylecam.engines.base import Engine
 from stylecam.errors import SourceUnreadableError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize
-from stylecam.models.catalog import StyleMix
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.look import Look
 from stylecam.stylize.matte import Matte
 from stylecam.stylize.room import Paint, Room

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from stylecam.errors import EngineRunError, StyleNotFoundError
 from stylecam.media.frame import Frame, Image, Size
 from stylecam.media.transforms import resize
-from stylecam.models.catalog import Catalog, StyleMix
+from stylecam.models.catalog import Catalog
+from stylecam.models.style_mix import StyleMix
 from stylecam.utils import sandbox
 from stylecam.utils.clock import Clock
 

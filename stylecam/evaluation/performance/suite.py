@@ -17,7 +17,8 @@ from stylecam.evaluation.performance.engines import EngineComparison, compare_en
 from stylecam.evaluation.performance.live_run import SAMPLE, LiveRunConfig, LiveRunResult, LogEntry, run_live
 from stylecam.evaluation.performance.live_worker import TIMESTAMP_STRENGTH
 from stylecam.evaluation.progress import ProgressCallback, subrange
-from stylecam.models.catalog import Catalog, StyleMix
+from stylecam.models.catalog import Catalog
+from stylecam.models.style_mix import StyleMix
 from stylecam.models.tier import AUTO
 from stylecam.stylize.style_file import resolve_style
 from stylecam.utils.clock import SystemClock

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from stylecam.models.catalog import StyleMix
 from stylecam.models.onnx.proto import FloatArray
+from stylecam.models.style_mix import StyleMix
 
 DURATION_S = 0.3
 """How long a change of style takes, in seconds."""

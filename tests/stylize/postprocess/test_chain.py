@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stylecam.media.frame import Box, Size
 from stylecam.media.overlays import starting_cover, with_badge
 from stylecam.media.testing import gray_image
-from stylecam.models.catalog import StyleMix
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.postprocess.chain import FrameView, blend, with_colors_of
 from stylecam.stylize.postprocess.transition import DURATION_S, Transition
 from tests.doubles import model

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pytest
 
 from stylecam.media.frame import Image, Size
-from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.look import Look
 from stylecam.stylize.postprocess.compositor import RoomCompositor, blurred, hiding, mixed
 from stylecam.stylize.room import Paint, Room

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from stylecam.models.catalog import StyleMix
 from stylecam.models.model import Model
+from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.postprocess.transition import DURATION_S, Transition
 from tests.doubles import model
 

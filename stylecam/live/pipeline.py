@@ -155,10 +155,12 @@ class Pipeline:
         if self._next_stylizer is not self._stylizer:
             self._stylizer, self._settled_at = self._next_stylizer, self._clock.now() + SETTLE_S
         self.newest = None if state.panic or state.resting else frame or self.newest
-        if state.resting or self.capture.replaced != self._replaced:  # nothing of one camera is blended into another
+        watching = self._context.viewers.watching
+        # Nothing of one camera is blended into another, and who looks next sees nothing that was on its way before.
+        if state.resting or not watching or self.capture.replaced != self._replaced:
             self._replaced = self.capture.replaced
             self._stylizer.forget()
-        self._held = (frame or self._held) if self._context.viewers.watching else None
+        self._held = (frame or self._held) if watching else None
         if state.version != self._version:
             self._version, self._settled_at = state.version, self._clock.now() + SETTLE_S
         frame = frame or self._held_frame(state)

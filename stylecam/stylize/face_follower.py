@@ -13,6 +13,7 @@ from stylecam.stylize.look import Look
 from stylecam.stylize.network_loader import NetworkLoader
 from stylecam.stylize.postprocess.chain import FrameView
 from stylecam.stylize.postprocess.compositor import FaultReport, mixed
+from stylecam.stylize.postprocess.face_share import Share
 from stylecam.stylize.room import Framing, Paint
 from stylecam.utils.clock import Clock
 from stylecam.utils.metrics import StageTimes
@@ -44,16 +45,24 @@ class FaceFollower:
         region = self._framer.crop(faces, look.framing, Size(width, height), frame.captured_at)
         return FrameView(frame.image, self._size, look.mirror, region)
 
-    def clear(self, painted: Image, view: FrameView, look: Look) -> Image:
-        """Return `painted` (H×W×3, of the output's size) with the camera's eyes and mouths, as far as `look` wants."""
+    def share(self, view: FrameView, look: Look) -> Share | None:
+        """Return how far `look` keeps each pixel of `view`, the last one, clear: H×W uint8 of the output's size.
+
+        None where nothing stays clear.
+        """
         if self._tracker is None or look.face <= 0 or look.paint is Paint.ROOM:
-            return painted
+            return None
         with self._stages.time("face"):
             share = self._tracker.share(view, self._size)
-            if share is None:
-                return painted
-            if look.face < 1:
-                share = np.asarray(cv2.convertScaleAbs(share, alpha=look.face), np.uint8)
+            if share is None or look.face == 1:
+                return share
+            return np.asarray(cv2.convertScaleAbs(share, alpha=look.face), np.uint8)
+
+    def clear(self, painted: Image, view: FrameView, share: Share | None) -> Image:
+        """Return `painted` (H×W×3, of the output's size) with the eyes and mouths of `view`, by their `share`."""
+        if share is None:
+            return painted
+        with self._stages.time("face"):
             return mixed(painted, view.at(self._size), share)
 
     def presences(self, look: Look) -> tuple[float, ...]:

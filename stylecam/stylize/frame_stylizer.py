@@ -40,6 +40,7 @@ from stylecam.stylize.mask import PersonMask, PersonMasker
 from stylecam.stylize.person import PersonCompositor
 from stylecam.stylize.postprocess.chain import FrameView, Postprocessor
 from stylecam.stylize.postprocess.change_detection import ChangeDetector
+from stylecam.stylize.postprocess.face_share import Share
 from stylecam.stylize.postprocess.transition import Transition, TransitionStep
 from stylecam.stylize.relay import Relay, RelayFigures
 from stylecam.stylize.room import Paint
@@ -93,6 +94,7 @@ class _Job:
 
     Attributes:
         found: where the person is; None where that does not matter or is not known.
+        clear: where eyes and mouths stay clear, see `FaceFollower.share`.
         preparing_ms: the time that was spent on it before the network, in milliseconds.
     """
 
@@ -105,6 +107,7 @@ class _Job:
     inputs: _FrameInputs
     style: StyleInput
     found: PersonMask | None = None
+    clear: Share | None = None
     preparing_ms: float = 0.0
 
 
@@ -272,11 +275,12 @@ class FrameStylizer:
         busy = self._clock.process_time()
         try:
             found = self._person.find(view, warm.rung.size, look, frame.captured_at)
+            clear = self._faces.share(view, look)
             with self.stages.time("network") as network:
                 styled = run_session(warm.session, small, job.style, None if found is None else found.share)
             busy_in_network = self._clock.process_time() - busy
             preparing_ms = (self._clock.now() - started) * 1000 - network.milliseconds
-            job = replace(job, found=found, preparing_ms=preparing_ms)
+            job = replace(job, found=found, clear=clear, preparing_ms=preparing_ms)
             return self._finish(job, styled, network.milliseconds, busy_in_network)
         except PAINTING_ERRORS as error:
             self._fail(job, error)
@@ -302,10 +306,11 @@ class FrameStylizer:
         try:
             if not (same and relay.waiting) and relay.has_room(warm):
                 found = self._person.find(view, warm.rung.size, look, frame.captured_at)
+                clear = self._faces.share(view, look)
                 padded = pad_by_reflection(small, PADDING)
                 mask = None if found is None else pad_by_reflection(found.share, PADDING)
                 preparing_ms = (self._clock.now() - started) * 1000
-                job = replace(job, found=found, preparing_ms=preparing_ms)
+                job = replace(job, found=found, clear=clear, preparing_ms=preparing_ms)
                 relay.send(job, warm, padded, job.style, mask)
                 self._sent_inputs = job.inputs
             arrival = relay.newest(started + self._relay_wait_s - self._clock.now())
@@ -361,12 +366,12 @@ class FrameStylizer:
         look, rung, frame = inputs.look, job.warm.rung, job.frame
         before = None if self._last is None else self._last.painting
         finished = self._postprocessor.apply(styled, job.view, inputs.step, before, look=look, detail=inputs.detail)
-        painted = self._faces.clear(finished.image, job.view, look)
+        painted = self._faces.clear(finished.image, job.view, job.clear)
         image, exposure = self._person.compose(painted, job.view, job.found, look, frame.captured_at)
         now = self._clock.now()
         job.sessions.painted(job.mix, look, now)
         fixed_ms = job.preparing_ms + (now - began) * 1000 - (finished.detail_ms or 0.0)
-        busy_ms = None if busy_in_network is None else self._busy_ms(busy_in_network)
+        busy_ms = self._busy_ms(busy_in_network)
         job.governor.observe(rung, network_ms, fixed_ms, now, detail_ms=finished.detail_ms, busy_ms=busy_ms)
         if self._pool.building:
             job.governor.forget_recent()
@@ -380,15 +385,17 @@ class FrameStylizer:
         self._last_inputs = self._busy_at = None
         job.sessions.failed(job.mix, job.warm, job.inputs.look, error_summary(error), self._clock.now())
 
-    def _busy_ms(self, in_network: float) -> tuple[float, float] | None:
+    def _busy_ms(self, in_network: float | None) -> tuple[float, float] | None:
         """Return the processor time in the network and otherwise since the frame before, in milliseconds.
 
-        None if there was no frame before, or while a session is being built, which takes processor time of its own.
+        None if this frame's network or the one before ran elsewhere, if there was no frame before, or while a session
+        is being built, which takes processor time of its own.
         """
-        before, self._busy_at = self._busy_at, self._clock.process_time()
-        if before is None or self._pool.building:
+        before, now = self._busy_at, self._clock.process_time()
+        self._busy_at = None if in_network is None else now
+        if before is None or in_network is None or self._pool.building:
             return None
-        return in_network * 1000, max(0.0, self._busy_at - before - in_network) * 1000
+        return in_network * 1000, max(0.0, now - before - in_network) * 1000
 
 
 def _network_look(look: Look) -> Look:

@@ -165,18 +165,23 @@ class Relay(Generic[T]):
         return self._expected_answer(warm.rung) - self._clock.now() <= ROOM_SHARE * DEADLINE_S
 
     def choose(self, look: Look, now: float) -> tuple[StyleMix, WarmSession] | None:
-        """Return the mix of `look` and the session to paint with there; None where the frame must be painted here."""
+        """Return the mix of `look` and the session to paint with there; None where the frame must be painted here.
+
+        Frames that are on their way are then given up: their answers would come after that of a later frame.
+        """
         assert look.mix is not None
-        if not self._link.up:
-            self.drop()
-            return None
-        if self._link.outages != self._outages:
-            self._outages = self._link.outages
-            self._pool.renew(look.mix.model)
-            self.sessions, self._s_per_megapixel = self._make_sessions(self._pool), None
-        self.sessions.prefetch(look, now)
-        chosen = self.sessions.choose(look, now)
-        return chosen if chosen is not None and chosen[0] is look.mix else None
+        if self._link.up:
+            if self._link.outages != self._outages:
+                self.drop()
+                self._outages = self._link.outages
+                self._pool.renew(look.mix.model)
+                self.sessions, self._s_per_megapixel = self._make_sessions(self._pool), None
+            self.sessions.prefetch(look, now)
+            chosen = self.sessions.choose(look, now)
+            if chosen is not None and chosen[0] is look.mix:
+                return chosen
+        self.drop()
+        return None
 
     def send(self, context: T, warm: WarmSession, image: Image, style: StyleInput, mask: Mask | None) -> None:
         """Send `image` to be painted with `warm`, and keep `context` for its return; see `InferenceSession.stylize`.
@@ -207,7 +212,6 @@ class Relay(Generic[T]):
         if not answered:
             if self._clock.now() < late_at:
                 return None
-            self.drop()
             raise EngineLostError(f"the server {self._server.device} has not answered for {DEADLINE_S * 1000:.0f} ms")
         for flight in flights[: answered[-1]]:
             flight.call.cancel()
@@ -218,10 +222,10 @@ class Relay(Generic[T]):
         return self._arrived(flights[answered[-1]])
 
     def take_blame(self, error: Exception) -> bool:
-        """Leave the server if `error` is that it is late or gone; return whether it is."""
+        """Give up all frames, and leave the server if `error` is that it is late or gone; return whether it is."""
+        self.drop()
         if not isinstance(error, EngineLostError):
             return False
-        self.drop()
         self._link.lost(str(error))
         return True
 

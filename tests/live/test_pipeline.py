@@ -410,6 +410,18 @@ def test_while_the_picture_is_covered_no_camera_frame_is_kept(stepped: SteppedPi
     assert kept == [True, False, True]
 
 
+def test_once_nobody_watches_what_was_on_its_way_is_forgotten(
+    stepped: SteppedPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten = threading.Event()
+    monkeypatch.setattr(stepped.pipeline._stylizer, "forget", forgotten.set)
+    stepped.step(3)
+    assert not forgotten.is_set()
+    stepped.context.viewers.watching = False
+    stepped.pipeline.style_step()
+    assert forgotten.is_set()
+
+
 def test_with_the_camera_off_the_paintings_before_are_forgotten(
     stepped: SteppedPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,7 +82,7 @@ def test_a_look_without_faces_needs_no_network(followed: Followed) -> None:
     assert followed.tracker.updates == 0
     assert view.at(SIZE).shape == (90, 160, 3)
     painted = np.full((90, 160, 3), PAINT, np.uint8)
-    assert followed.follower.clear(painted, view, Look(STYLE)) is painted
+    assert followed.follower.clear(painted, view, followed.follower.share(view, Look(STYLE))) is painted
 
 
 @pytest.mark.parametrize(("face", "level"), [(1.0, CAMERA), (0.5, (CAMERA + PAINT) // 2)])
@@ -90,7 +90,8 @@ def test_eyes_and_mouth_stay_as_clear_as_the_look_wants(followed: Followed, face
     look = Look(STYLE, face=face)
     followed.ready(look)
     painted = np.full((90, 160, 3), PAINT, np.uint8)
-    cleared = followed.follower.clear(painted, followed.follower.view(frame(1), look), look)
+    view = followed.follower.view(frame(1), look)
+    cleared = followed.follower.clear(painted, view, followed.follower.share(view, look))
     assert abs(int(cleared[45, 105, 0]) - level) <= 1
     assert int(cleared[45, 80, 0]) == PAINT
     assert int(painted[45, 105, 0]) == PAINT
@@ -98,8 +99,7 @@ def test_eyes_and_mouth_stay_as_clear_as_the_look_wants(followed: Followed, face
 
 def test_a_person_who_is_not_painted_needs_no_clear_face(followed: Followed) -> None:
     look = Look(STYLE, face=1.0, paint=Paint.ROOM)
-    painted = np.full((90, 160, 3), PAINT, np.uint8)
-    assert followed.follower.clear(painted, followed.follower.view(frame(1), look), look) is painted
+    assert followed.follower.share(followed.follower.view(frame(1), look), look) is None
 
 
 def test_the_picture_follows_the_face_and_goes_back(followed: Followed) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -274,6 +275,62 @@ def test_what_was_on_its_way_is_forgotten_with_the_pictures_before(camera: Remot
     camera.stylizer.forget()
     before = camera.index
     assert all(styled.frame.index > before for styled in camera.film(10))
+
+
+def test_no_answer_is_shown_after_a_later_frame_that_was_painted_here(camera: RemoteCamera) -> None:
+    camera.server.delay_s = lambda _: 0.05
+    camera.film(10)
+    camera.server.error = EngineRunError("out of memory")
+    camera.film(1)
+    camera.server.error = None
+    camera.film(10)
+    assert "out of memory" in camera.faults
+    other = model("other", 2)
+    camera.server.levels["other"], camera.local.levels["other"] = (0.9, 1.0), (0.1, 0.15)
+    camera.film(10, Look(StyleMix(other, other.one_hot(0), "other")))
+    indices = [styled.frame.index for styled in camera.shown]
+    assert indices == sorted(set(indices))
+
+
+def test_what_was_sent_before_an_outage_is_no_second_one(camera: RemoteCamera) -> None:
+    camera.server.delay_s = lambda _: 60.0
+    camera.film(1)
+    camera.server.link.lost("the connection broke")
+    camera.clock.advance(1.0)
+    camera.server.link.returned()
+    camera.server.delay_s = lambda _: 0.02
+    camera.next_at = camera.clock.now()
+    camera.film(10)
+    assert camera.relay.figures().outages == 1
+    assert camera.places(camera.shown)[-1] == THERE
+
+
+def test_processor_time_that_passed_while_the_server_painted_counts_for_no_frame(camera: RemoteCamera) -> None:
+    camera.film(10)
+    camera.clock.advance(0.0, process_time=60.0)
+    camera.server.link.lost("the connection broke")
+    assert camera.places(camera.film(2)) == [HERE] * 2
+    rung = camera.stylizer.result.rung
+    assert rung is not None
+    assert camera.stylizer._sessions.governor(BANK, LOOK).predict_busy(rung) < 1000
+
+
+def test_eyes_stay_clear_where_they_were_in_the_frame_that_was_sent(camera: RemoteCamera) -> None:
+    def share(_: object, size: Size) -> Image:
+        """Keep the column clear whose number is that of the newest frame."""
+        clear = np.zeros((size.height, size.width), np.uint8)
+        clear[:, 200 + camera.index] = 255
+        return clear
+
+    camera.stylizer._faces._tracker = SimpleNamespace(  # type: ignore[assignment]
+        share=share, presences=(1.0,), faces=[], update=lambda *_: None
+    )
+    camera.server.delay_s = lambda _: 0.05
+    shown = camera.film(20, replace(LOOK, face=1.0))[8:]
+    assert len(shown) > 5
+    for styled in shown:
+        columns = np.flatnonzero(styled.frame.image[88, 200:, 0] != THERE)
+        assert columns.tolist() == [styled.frame.index]
 
 
 def test_while_nothing_moves_nothing_is_sent(camera: RemoteCamera) -> None:

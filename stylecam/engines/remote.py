@@ -258,15 +258,16 @@ class RemoteEngine(Engine):
 
     def _version_of(self, model: Model) -> str:
         """Return the version to ask for; the server is asked once for each network."""
-        if model.key not in self._versions:
+        version = self._versions.get(model.key)
+        if version is None:
             name = served_name(model)
             remedy = "give it this version's: stylecam models export DIR"
             try:
                 about = self._ask(self._client.get_model_metadata, ASK_S, name)
             except EngineRunError as error:
                 raise EngineRunError(f"{self.device} has no network {name}; {remedy}") from error
-            self._versions[model.key] = self._checked(model, about, remedy)
-        return self._versions[model.key]
+            self._versions[model.key] = version = self._checked(model, about, remedy)
+        return version
 
     def _checked(self, model: Model, about: Any, remedy: str) -> str:
         name = served_name(model)
@@ -377,8 +378,9 @@ class RemoteSession(InferenceSession):
 
     def _read(self, answer: Any) -> Image:
         """Return the picture in the client's `answer`; raises EngineRunError if there is none of the right size."""
-        try:
-            painted = answer.as_numpy(PAINTED)
+        described = answer.get_output(PAINTED)
+        try:  # the client fails in many ways at what is no numbers
+            painted = answer.as_numpy(PAINTED) if described is not None and described.datatype == "UINT8" else None
         except ValueError:  # its bytes are not those of its shape
             painted = None
         expected = (1, self._height + self._bottom, self._width + self._right, 3)

@@ -9,8 +9,8 @@ from stylecam.utils.clock import Clock
 
 LOOK_EVERY_S = 0.25
 """Seconds between two looks."""
-STOP_S = 1.5
-"""The longest that `stop` waits for a question to the server that is on its way."""
+STOP_S = 0.5
+"""The longest that `stop` waits for the thread, whose question to the server has been given up."""
 
 
 class ServerWatch:
@@ -29,9 +29,9 @@ class ServerWatch:
     def stop(self) -> None:
         """Stop, and give up what is on its way. It may be called twice, and before `start`."""
         self._stopping.set()
+        self._remote.close()
         if self._thread.ident is not None:
             self._thread.join(STOP_S)
-        self._remote.close()
 
     def _watch(self) -> None:
         while self._clock.wait_until(self._clock.now() + LOOK_EVERY_S, self._stopping):

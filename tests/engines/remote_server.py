@@ -27,6 +27,7 @@ class FakeServer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         versions: the versions of each network.
         token: the token it wants, or None.
         answer: makes the answer of the inputs by name.
+        datatype: what it calls the answer.
         hold: while it is set, pictures wait.
         received: the inputs of each picture, by name.
     """
@@ -36,6 +37,7 @@ class FakeServer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         self.versions = ["1"]
         self.token: str | None = None
         self.answer: Callable[[dict[str, Any]], Any] = lambda values: 255 - values["picture"]
+        self.datatype = "UINT8"
         self.hold = threading.Event()
         self.received: list[dict[str, Any]] = []
         self.port = 0
@@ -76,7 +78,9 @@ class FakeServer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         with self._free:
             self._free.wait_for(lambda: not self.hold.is_set(), 10)
         painted = self.answer(values)
-        output = service_pb2.ModelInferResponse.InferOutputTensor(name="painted", datatype="UINT8", shape=painted.shape)
+        output = service_pb2.ModelInferResponse.InferOutputTensor(
+            name="painted", datatype=self.datatype, shape=painted.shape
+        )
         return service_pb2.ModelInferResponse(
             model_name=request.model_name, outputs=[output], raw_output_contents=[painted.tobytes()]
         )

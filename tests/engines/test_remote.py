@@ -131,6 +131,11 @@ def test_an_answer_of_another_shape_is_refused(
     assert "where uint8 1×40×64×3 was expected" in complaint(engine, bank)
 
 
+def test_an_answer_that_is_no_picture_is_refused(engine: RemoteEngine, server: FakeServer, bank: Model) -> None:
+    server.datatype = "BYTES"
+    assert "where uint8 1×40×64×3 was expected" in complaint(engine, bank)
+
+
 def test_a_network_that_fails_there_says_why(engine: RemoteEngine, server: FakeServer, bank: Model) -> None:
     def fail(_: Any) -> Any:
         raise ValueError("out of memory\nand more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from stylecam.engines.remote import RemoteEngine
 from stylecam.engines.remote_link import PAUSES_S
 from stylecam.engines.remote_target import RemoteTarget
 from stylecam.errors import UsageError
+from stylecam.live.server_watch import ServerWatch
 from stylecam.live.session import Session
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Size
@@ -79,6 +81,25 @@ def test_settings_of_a_server_that_make_no_sense_are_refused(changes: dict[str, 
 
 def test_an_address_alone_sends_nothing() -> None:
     assert Settings(remote="grpc://gpu.local:8001").remote_target is None
+
+
+def test_stopping_gives_up_a_question_on_its_way(clock: ManualClock) -> None:
+    class SilentServer:
+        def __init__(self) -> None:
+            self.asked, self.closed = threading.Event(), threading.Event()
+            self.close = self.closed.set
+
+        def look_after(self) -> None:
+            if threading.current_thread() is not threading.main_thread():
+                self.asked.set()
+                self.closed.wait(20)
+
+    server = SilentServer()
+    watch = ServerWatch(server, clock)  # type: ignore[arg-type]
+    watch.start()
+    assert server.asked.wait(20)
+    watch.stop()
+    assert not watch._thread.is_alive()
 
 
 def test_a_server_that_comes_back_is_used_once_it_paints_in_time(

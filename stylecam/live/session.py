@@ -138,6 +138,7 @@ class Session:
         self._closing = contextlib.ExitStack()
         self._devices = Devices(settings.size, settings.fps, self._closing)
         self._improvements: Improvements | None = None
+        self._own_styles = OwnStyleWatcher(user_styles(), self.control, self._send_state)
         self._used = False
         self._parts: OpenParts | None = None
 
@@ -379,10 +380,10 @@ class Session:
             switches.outputs.add_unasked()
         reloader = self._reloader(pipeline, switches, context)
         keeper = ConfigKeeper(self._config_file, self.control, reloader.keep, changed)
-        own_styles = OwnStyleWatcher(user_styles(), self.control, changed)
         return OpenParts(
-            context, server, pool, engines, tier.reason, pipeline, media_saver, switches, reloader, keeper, own_styles
-        )
+            context, server, pool, engines, tier.reason, pipeline, media_saver, switches, reloader, keeper,
+            self._own_styles,
+        )  # fmt: skip
 
     def _use_server(self, remote: RemoteEngine) -> None:
         watch = ServerWatch(remote, self._clock)
@@ -414,6 +415,10 @@ class Session:
             allow_camera=switches.camera.allow, outputs=switches.outputs, size=lambda: context.size,
             scenes_changed=self._scene_follower.submit_again, press=self.press,
         )  # fmt: skip
+
+    def _send_state(self) -> None:
+        if self._parts is not None:
+            self._parts.send_state()
 
     def _engine_fault(self, kind: str, message: str) -> None:
         self.stats.count_fault(kind, message)

@@ -13,6 +13,8 @@ from stylecam.control.commands import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.errors import StyleNotFoundError
 from stylecam.live.own_styles import POLL_S, OwnStyleWatcher
+from stylecam.live.session import Session
+from stylecam.live.settings import Settings
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
 from stylecam.models.own_style import LearnedRows, OwnStyle
@@ -21,6 +23,7 @@ from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.look import Look
 from stylecam.stylize.postprocess.transition import DURATION_S, Transition
 from stylecam.stylize.room import Room
+from tests.live.fixtures import SIZE
 from tests.models.networks import bank_with_rows
 
 
@@ -78,6 +81,18 @@ def test_a_new_file_is_a_style_within_a_second(run: Fixture) -> None:
     assert (run.changes, run.control.state.version) == (1, version + 1)
     run.paint("wheat:0.5,harbor:0.5")
     assert run.value(run.control.state.look.mix) == 6
+
+
+def test_a_style_that_comes_while_the_run_is_being_opened_is_there(
+    run: Fixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylecam.live.session.user_styles", lambda: run.folder)
+    settings = Settings(camera="demo", style="none", outputs=("null",), size=SIZE, hotkeys=False, server=False)
+    session = Session(settings, run.catalog)
+    run.write("wheat", 7.0)
+    with session:
+        session._require_parts().own_styles.look(run.now)
+    assert "wheat" in [card.name for card in run.catalog.cards]
 
 
 def test_the_command_reads_the_folder_at_once(run: Fixture) -> None:

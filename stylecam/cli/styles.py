@@ -1,4 +1,4 @@
-"""`stylecam styles`: list the styles; show, learn, improve, add, remove or rename one."""
+"""`stylecam styles`: list the styles; show, learn, improve, add, export, remove or rename one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "styles",
     cls=SuggestingGroup,
     invoke_without_command=True,
-    subcommand_metavar="[list|show|learn|improve|add|remove|rename]",
+    subcommand_metavar="[list|show|learn|improve|add|export|remove|rename]",
     epilog="""\b
 Examples:
   stylecam styles
@@ -38,6 +38,7 @@ Examples:
   stylecam styles --tier lean
   stylecam styles show the_scream
   stylecam styles learn harvest.jpg     a style from any picture, in a second
+  stylecam styles export harvest        one small file, to give away
   stylecam styles add harvest.style     a style that somebody has sent you
   stylecam styles add mosaic.onnx       a network from elsewhere: .t7, .onnx or .pth""",
 )
@@ -45,7 +46,7 @@ Examples:
 @shared.as_json
 @click.pass_context
 def command(context: click.Context, tier: str, as_json: bool) -> None:
-    """List the styles, numbered as the keys 1 to 9 select them; or show, learn, improve, add, remove or rename one.
+    """List the styles, numbered as the keys 1 to 9 select them; or learn, improve, show, share or change one.
 
     For styles that `stylecam evaluate --write-card` has measured, ms is the time for one 640×360 picture on that
     computer, and flicker that of a still noisy picture (1: as much as the camera itself). A style that is there in two
@@ -143,6 +144,8 @@ def show(name: str, tier: str, as_json: bool) -> None:
     "add",
     epilog="""\b
 Examples:
+  stylecam styles add harvest.style
+      a style that somebody learned from a picture, from the page or with stylecam styles export
   stylecam styles add la_muse.t7 --title "La Muse" --artist "Pablo Picasso"
       a Torch network of fast-neural-style (Johnson), either family
   stylecam styles add mosaic.onnx
@@ -166,7 +169,7 @@ Ranges: 0..1, 0..255, -1..1, caffe (BGR minus VGG's means), resnet (over ImageNe
 @click.option("--order", metavar="rgb|bgr", help="ONNX: order of colours.  [default: detected, mostly rgb]")
 @shared.as_json
 def add(file: Path, as_json: bool, **options: Any) -> None:
-    """Add a network from a file to your styles."""
+    """Add a style that somebody has sent you, or a network from elsewhere, to your styles."""
     from stylecam.models.card import slug
     from stylecam.models.importers.base import ImportOptions
     from stylecam.stylize.import_check import import_and_check
@@ -195,7 +198,6 @@ def _add_style_file(styles: UserStyles, path: Path, options: dict[str, Any]) -> 
     from stylecam.models.card import slug
     from stylecam.models.own_style import OwnStyle
     from stylecam.stylize.style_learning import redraft
-    from stylecam.stylize.style_picture import StylePicture
 
     foreign = [name for name in ("layout", "color_range", "order") if options[name]]
     if foreign:
@@ -204,8 +206,6 @@ def _add_style_file(styles: UserStyles, path: Path, options: dict[str, Any]) -> 
     given = {key: options[key] for key in ("title", "artist", "licence") if options[key]}
     style = replace(style, name=slug(options["name"] or style.name), **given)
     styles.check_free(style.name)
-    if style.picture:
-        StylePicture.read(style.picture, name=f"the picture in {path}")  # in a process of its own: others will read it
     cards = styles.add_style(redraft(style))
     if not cards:
         raise UsageError(f"{path} has neither rows for a network that is installed nor a picture to draft them from")

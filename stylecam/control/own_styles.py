@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stylecam.errors import CommandRefusedError, SinkUnavailableError, StyleNotFoundError, UsageError
-from stylecam.models.card import slug
-from stylecam.models.own_style import SUFFIX, OwnStyle
+from stylecam.models.own_style import SUFFIX, OwnStyle, short_name
 from stylecam.utils.message import Message
 from stylecam.utils.text import printable
 
@@ -108,21 +107,21 @@ class OwnStyles:
             ModelFormatError: `data` is damaged, or is no such file.
             SinkUnavailableError: it cannot be written.
         """
-        style = self.learner().redraft(OwnStyle.parse(Path("the file"), data))
+        style = self.learner().redraft(OwnStyle.parse(Message("the file"), data))
         return self._write(replace(style, name=self._free_name(style.name)))
 
     def find(self, name: str) -> OwnStyle:
-        """Return the own style `name`.
+        """Return the own style `name`, which is that of its file: a copy may still have the other's name in it.
 
         Raises:
             StyleNotFoundError: there is none, or it is not the user's own.
             ModelFormatError: its file is damaged.
         """
-        return OwnStyle.read(self.path(name))
+        return replace(OwnStyle.read(self.path(name)), name=name)
 
     def path(self, name: str) -> Path:
         """Return the file of the own style `name`; raises StyleNotFoundError."""
-        path = next((path for path in self.folder.glob(f"*{SUFFIX}") if path.stem == name), None)
+        path = next((path for path in self.folder.glob(f"*{SUFFIX}") if path.stem == name == short_name(name)), None)
         if path is None:
             raise StyleNotFoundError(Message("none of your own styles is called {name}", name=name[:60]))
         return path
@@ -141,7 +140,7 @@ class OwnStyles:
             for key, kept in (("title", style.title), ("artist", style.artist), ("licence", style.licence))
         )
         if not title:
-            raise UsageError("a style needs a title")
+            raise UsageError(Message("a style needs a title"))
         return self._write(replace(style, title=title, artist=artist, licence=licence))
 
     def remove(self, name: str) -> None:
@@ -169,13 +168,14 @@ class OwnStyles:
         return style
 
     def _checked_name(self, name: str) -> str:
-        if slug(name) in self._taken():
-            raise CommandRefusedError(f"a style is called {slug(name)} already; choose another name")
-        return slug(name)
+        name = short_name(name)
+        if name in self._taken():
+            raise CommandRefusedError(f"a style is called {name} already; choose another name")
+        return name
 
     def _free_name(self, title: str) -> str:
-        taken, stem = self._taken(), slug(title)[:MAX_TEXT]
-        return next(name for n in range(1, len(taken) + 3) if (name := stem if n == 1 else f"{stem}_{n}") not in taken)
+        taken = self._taken()
+        return next(name for n in range(1, len(taken) + 3) if (name := short_name(title, n)) not in taken)
 
     def _taken(self) -> frozenset[str]:
         return self.names() | {"none"} | {path.stem for path in self.folder.glob("*.*")}

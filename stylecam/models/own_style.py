@@ -24,6 +24,7 @@ from stylecam.errors import ModelFormatError, StyleNotFoundError
 from stylecam.models.card import slug
 from stylecam.models.onnx.proto import FloatArray
 from stylecam.utils.files import write_bytes
+from stylecam.utils.message import Message
 from stylecam.utils.text import printable
 
 SUFFIX = ".style"
@@ -106,17 +107,23 @@ class OwnStyle:
         return cls.parse(path, data)
 
     @classmethod
-    def parse(cls, path: Path, data: bytes) -> OwnStyle:
-        """Check `data`, the content of the file `path`, as `read` does."""
+    def parse(cls, name: Path | str, data: bytes) -> OwnStyle:
+        """Check `data`, the content of a file that messages call `name`, as `read` does."""
         if len(data) > MAX_FILE_BYTES:
-            raise ModelFormatError(f"{path} is larger than {MAX_FILE_BYTES >> 20} MB; a style file is smaller")
+            raise ModelFormatError(f"{name} is larger than {MAX_FILE_BYTES >> 20} MB; a style file is smaller")
         try:
             return cls._unpack(data)
         except _LaterFormatError as error:
-            raise ModelFormatError(f"{path} was written by a later stylecam; update stylecam to use it") from error
+            raise ModelFormatError(
+                Message("{path} was written by a later stylecam; update stylecam to use it", path=name)
+            ) from error
         except _DAMAGE_ERRORS as error:
             raise ModelFormatError(
-                f"{path} is not a style file, or a damaged one: {printable(str(error))}; ask for it again"
+                Message(
+                    "{path} is not a style file, or a damaged one: {reason}; ask for it again",
+                    path=name,
+                    reason=printable(str(error)),
+                )
             ) from error
 
     def write(self, path: str | Path) -> None:
@@ -176,6 +183,12 @@ class OwnStyle:
         is_year = isinstance(year, int) and not isinstance(year, bool)
         source = _text(described, "source") if "source" in described else ""
         return cls(name, title, artist, licence, picture, rows, year if is_year else None, source)
+
+
+def short_name(text: str, number: int = 1) -> str:
+    """Return a name for a style called `text`: a slug, not too long for a file; from 2 on it ends in `number`."""
+    end = "" if number == 1 else f"_{number}"
+    return slug(text)[: MAX_NAME_LENGTH - len(end)].rstrip("_") + end
 
 
 def find_own_style(folder: Path, name: str) -> Path:

@@ -13,17 +13,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.card import StyleCard, card_entries, read_cards, slug
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
-from stylecam.models.own_style import SUFFIX, OwnStyle
+from stylecam.models.own_style import MAX_NAME_LENGTH, SUFFIX, OwnStyle, short_name
 from stylecam.models.rewrite.row_input import row_form
 from stylecam.models.rewrite.style_rows import StyleRows, bank_of_rows
 from stylecam.models.takeover import own_styles_of
 from stylecam.utils.files import unused_name, write_bytes
 
-_MAX_NAME_LENGTH = 100
 _ASIDE = "earlier"
 """The folder, beside the user's styles, of networks that were taken over."""
 
@@ -64,8 +65,8 @@ class UserStyles:
         Raises:
             UsageError: a style or a network has this name, or it is too long.
         """
-        if len(name) > _MAX_NAME_LENGTH:
-            raise UsageError(f"{name[:40]}… is too long for a name; {_MAX_NAME_LENGTH} letters at most")
+        if len(name) > MAX_NAME_LENGTH:
+            raise UsageError(f"{name[:40]}… is too long for a name; {MAX_NAME_LENGTH} letters at most")
         catalog = self.catalog()
         taken = {"none", *(card.name for card in catalog.all_cards), *(model.path.stem for model in catalog.models)}
         if name in taken or self._path(name).exists() or self._path(name, SUFFIX).exists():
@@ -123,7 +124,7 @@ class UserStyles:
         file = self.find(name)
         if file.path.suffix != SUFFIX:
             raise UsageError(f"{name} is a network of its own; the file to share is {file.path}")
-        return OwnStyle.read(file.path)
+        return replace(OwnStyle.read(file.path), name=file.path.stem)
 
     def take_over(self) -> dict[Path, tuple[str, ...]]:
         """Turn the networks of earlier versions into `.style` files, if their body is a shipped one.
@@ -159,8 +160,13 @@ class UserStyles:
         path = self._path(style.name, SUFFIX)
         with contextlib.suppress(ModelFormatError):  # missing or damaged
             there = OwnStyle.read(path)
-            if (there.title, there.artist) == (style.title, style.artist) and not there.rows.keys() & style.rows.keys():
-                self._write(path, replace(there, rows={**there.rows, **style.rows}).encode())
+            same = all(  # as after a takeover that was interrupted
+                np.array_equal(there.rows[body].values, learned.values.astype(np.float16))
+                for body, learned in style.rows.items()
+                if body in there.rows
+            )
+            if same and (there.title, there.artist) == (style.title, style.artist):
+                self._write(path, replace(there, rows={**style.rows, **there.rows}).encode())
                 return style.name
         style = replace(style, name=self._free(style.name, leaving))
         self._write(self._path(style.name, SUFFIX), style.encode())
@@ -169,7 +175,7 @@ class UserStyles:
     def _free(self, name: str, leaving: Collection[str] = ()) -> str:
         """Return `name`, or `name`_2 and so on where that is taken by something else than the banks `leaving`."""
         taken = {card.name for card in self.catalog().all_cards if card.own or card.bank not in leaving}
-        names = (name, *(f"{name}_{number}" for number in range(2, 10_000)))
+        names = (short_name(name, number) for number in range(1, 10_000))
         return next(each for each in names if each not in taken and not self._path(each, SUFFIX).exists())
 
     def _cards_of(self, paths: Sequence[Path]) -> tuple[StyleCard, ...]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import ModelFormatError, StylecamError
 from stylecam.media.frame import Image
-from stylecam.models.card import slug, title_of
+from stylecam.models.card import title_of
 from stylecam.models.catalog import shipped_models
-from stylecam.models.own_style import MAX_NAME_LENGTH, SUFFIX, LearnedRows, OwnStyle
+from stylecam.models.own_style import SUFFIX, LearnedRows, OwnStyle, short_name
 from stylecam.models.user_styles import UserStyles
 from stylecam.stylize.face_detector import BlazeFace, Square
 from stylecam.stylize.style_picture import StylePicture
@@ -65,8 +65,8 @@ class StyleLearner:
         return self._drafted(style, read.image)
 
     def redraft(self, style: OwnStyle) -> OwnStyle:
-        """Predict the rows that are missing, as `redraft` does."""
-        if not style.picture or set(self._predictor.bodies) <= set(style.rows):
+        """Predict the rows that are missing, as `redraft` does. A picture that is damaged or hostile is refused."""
+        if not style.picture:
             return style
         read = StylePicture.read(style.picture, name=f"the picture of {style.name}")
         return self._drafted(style, read.image)
@@ -160,7 +160,7 @@ def redraft_folder(folder: Path) -> tuple[str, ...]:
 
 def style_name(picture: Path | bytes, name: str | None = None) -> str:
     """Return how a style is called that is learned from `picture`: `name` in plain letters, or the file's name."""
-    return slug(_words(picture, name))[:MAX_NAME_LENGTH]
+    return short_name(_words(picture, name))
 
 
 def redraft(style: OwnStyle) -> OwnStyle:
@@ -169,7 +169,7 @@ def redraft(style: OwnStyle) -> OwnStyle:
     What was learned for others stays. A style without a picture is returned as it is.
 
     Raises:
-        SourceUnreadableError: its picture cannot be read.
+        SourceUnreadableError: its picture cannot be read; it is looked at even where no rows are missing.
         ModelFormatError: a file of the predictor is missing or damaged.
     """
     return StyleLearner().redraft(style)

@@ -170,6 +170,8 @@ class Improver:
         try:
             style = OwnStyle.read(self._file)  # its title may have been changed meanwhile
         except ModelFormatError as error:
+            if self._stop.is_set() and not self._file.exists():  # whoever removed it has stopped this, too
+                return
             raise TrainingFailedError(f"{self.name} is no longer there: {error}") from error
         if style.picture != self._style.picture:
             raise TrainingFailedError(f"{self.name} was given another picture meanwhile; improve it again")

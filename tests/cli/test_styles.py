@@ -108,7 +108,7 @@ def test_an_own_style_is_added_shown_given_away_renamed_and_removed(
 @pytest.mark.parametrize(
     ("picture", "says"),
     [
-        (b"\xff\xd8\xff and no picture", "the picture in bad.style"),
+        (b"\xff\xd8\xff and no picture", "the picture of harvest"),
         (b"<svg/>", "is not a style file, or a damaged one"),
     ],
 )
@@ -178,9 +178,13 @@ def test_what_cannot_be_is_one_line_and_changes_nothing(typed: Typed, arguments:
     assert says in typed(*arguments, fails=True)
 
 
-@pytest.mark.parametrize("command", ["show", "learn", "add", "remove", "rename"])
+@pytest.mark.parametrize("command", ["show", "learn", "improve", "add", "export", "remove", "rename"])
 def test_every_command_shows_examples(command: str, typed: Typed) -> None:
     assert f"  stylecam styles {command} " in typed(command, "--help").split("Examples:")[1]
+
+
+def test_the_help_names_every_command() -> None:
+    assert set((styles_module.command.subcommand_metavar or "")[1:-1].split("|")) == set(styles_module.command.commands)
 
 
 def test_ones_own_styles_complete_by_their_beginning(styles: Path) -> None:

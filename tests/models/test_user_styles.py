@@ -221,6 +221,26 @@ def test_networks_of_earlier_versions_are_taken_over_once_and_nothing_is_lost(
     assert (values(row_styles, "gallery/harbor"), values(row_styles, "gallery-rich/harbor")) == ([3], [30])
 
 
+def test_a_takeover_that_was_interrupted_makes_no_style_twice(
+    row_styles: UserStyles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data" / "styles"
+    folder.mkdir(parents=True)
+    bank_with_rows(folder / "lean.onnx", {"harbor": 3.1})
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", lambda *_: (folder / "nowhere").unlink())
+        with pytest.raises(UsageError, match="cannot be put aside"):
+            row_styles.take_over()
+    assert row_styles.take_over() == {folder / "earlier" / "lean.onnx": ("harbor",)}
+    assert [path.name for path in folder.glob("*.style")] == ["harbor.style"]
+
+
+def test_a_copied_file_is_shared_under_its_own_name(row_styles: UserStyles, tmp_path: Path) -> None:
+    (path,) = row_styles.install(bank_with_rows(tmp_path / "mine.onnx", {"own": 3}))
+    path.with_stem("copy").write_bytes(path.read_bytes())
+    assert row_styles.own_style("copy").name == "copy"
+
+
 def test_an_own_style_is_renamed_shared_added_and_removed(row_styles: UserStyles, tmp_path: Path) -> None:
     row_styles.install(bank_with_rows(tmp_path / "mine.onnx", {"own": 3}))
     (card,) = row_styles.rename("own", "My Harbor")

@@ -44,6 +44,11 @@ def test_a_style_is_called_after_its_file_and_keeps_its_picture(grove: Path) -> 
     }  # fmt: skip
 
 
+def test_a_long_name_is_one_that_a_file_can_have(grove: Path) -> None:
+    style = learn(grove, name="x" * 99 + " yz")
+    assert OwnStyle.parse("the file", style.encode()).name == "x" * 99
+
+
 def test_what_the_user_says_of_a_picture_is_kept(grove: Path) -> None:
     style = learn(grove.read_bytes(), name="My Field", title=" The \x1bField ", artist="Ada Lang", licence="CC-BY-4.0")
     assert (style.name, style.title, style.artist, style.licence) == (
@@ -121,4 +126,4 @@ def test_a_style_without_a_picture_stays_as_it_is(grove: Path) -> None:
 
 def test_a_damaged_picture_of_a_style_is_named(grove: Path) -> None:
     with pytest.raises(SourceUnreadableError, match="the picture of stilles_waldchen is a damaged picture"):
-        redraft(replace(learn(grove), picture=b"\xff\xd8\xff\xe0 cut", rows={}))
+        redraft(replace(learn(grove), picture=b"\xff\xd8\xff\xe0 cut"))

@@ -197,6 +197,21 @@ def test_a_style_that_is_gone_ends_the_run_and_does_not_come_back(folder: Path, 
     assert (style.read_bytes() if style.exists() else None) == before
 
 
+def test_a_style_that_is_removed_while_it_is_improved_ends_the_run_without_a_complaint(
+    folder: Path, style: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(folder, style, 1.0)
+    monkeypatch.setattr(RowLearner, "check", lambda _: True)
+
+    def remove(_: Event) -> None:
+        run.stop.set()
+        style.unlink(missing_ok=True)
+
+    run.improver._listener = remove
+    run.improver.run()
+    assert (run.improver.steps, style.exists()) == (1, False)
+
+
 def test_a_full_disk_ends_the_run_and_the_style_is_as_it_was(
     folder: Path, style: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,6 +86,9 @@ export class Gallery {
   // Ask for no picture of a style that is about to go, or, with a time, from then on.
   leave(name, due = Infinity) { if (this.#tiles.has(name)) this.#tiles.get(name).due = due; }
 
+  // Whether the painting is worn, perhaps with others.
+  wears(name) { return this.#worn().includes(name); }
+
   // Choose the painting as a click on its tile does.
   wear(name) { return this.#choose(name, false); }
 

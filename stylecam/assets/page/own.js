@@ -111,7 +111,10 @@ export class Own {
   /* a new style */
 
   #show() {
-    if (!at("own").open) at("own").showModal();
+    if (!at("own").open) {
+      at("own").showModal();
+      send(`${PATH}/preparation`, { method: "POST" }).catch(() => {}); // learning says itself what is wrong
+    }
     this.#show_item();
   }
 
@@ -144,7 +147,7 @@ export class Own {
   }
 
   // One after the other, as stylecam learns them. What is refused comes back with the reason, so that nothing is lost.
-  async #send_all(sent) {
+  async #send_all(sent, wear = true) {
     const refused = [];
     let added = 0, last = "";
     for (const item of sent) {
@@ -158,7 +161,7 @@ export class Own {
         if (words.length) this.#toast(words.join(". "));
       } catch (error) { refused.push({ ...item, refusal: error.message }); } finally { remove(); }
     }
-    if (last) this.#gallery.wear(last);
+    if (last && wear) this.#gallery.wear(last);
     const pictures = refused.filter(item => item.title !== undefined);
     if (pictures.length) {
       this.#items.push(...pictures);
@@ -231,7 +234,7 @@ export class Own {
   }
 
   async #remove() {
-    const { name, title } = this.#style;
+    const { name, title } = this.#style, worn = this.#gallery.wears(name);
     let file = null;
     this.#gallery.leave(name);
     const removed = await this.#carry_out(async () => {
@@ -247,7 +250,7 @@ export class Own {
     this.#undo = setTimeout(() => { at("removed").hidden = true; }, UNDO_MS);
     at("undo").onclick = () => {
       at("removed").hidden = true;
-      this.#send_all([{ file: new File([file], `${title}.style`), query: {} }]);
+      this.#send_all([{ file: new File([file], `${title}.style`), query: {} }], worn);
     };
   }
 

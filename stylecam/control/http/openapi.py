@@ -246,6 +246,11 @@ def _own_styles() -> dict[str, Any]:
                 "requestBody": {"required": True, "content": {"*/*": {"schema": binary}}},
             }
         },
+        f"{OWN_STYLES_PATH}/preparation": {
+            "post": _operation(
+                "Load what learns, so that the first picture is learned sooner", {"200": done, **_errors(422)}
+            )
+        },
         one: {
             "patch": {
                 **_operation("Change the texts of an own style", {"200": style, **_errors(404, 413, 422, 507)}, name),

@@ -49,7 +49,7 @@ class OwnStyleRoutes:
 
     def __init__(self, context: ServerContext, own: OwnStyles) -> None:
         self._context, self._own = context, own
-        self._turn = asyncio.Lock()
+        self._arriving, self._turn = asyncio.Lock(), asyncio.Lock()
         self._waiting = 0
 
     def routes(self) -> list[web.RouteDef]:
@@ -57,6 +57,7 @@ class OwnStyleRoutes:
         one = OWN_STYLES_PATH + "/{name}"
         return [
             web.post(OWN_STYLES_PATH, self._guarded(self._add)),
+            web.post(OWN_STYLES_PATH + "/preparation", self._guarded(self._prepare)),
             web.patch(one, self._guarded(self._change)),
             web.delete(one, self._guarded(self._remove)),
             web.get(one + "/file", self._guarded(self._file)),
@@ -77,6 +78,12 @@ class OwnStyleRoutes:
 
         return guarded
 
+    async def _prepare(self, _: web.Request) -> web.Response:
+        """Load what learns while the picture is still cropped and named."""
+        async with self._turn:
+            await self._on_thread(self._own.learner)
+        return web.json_response({})
+
     async def _add(self, request: web.Request) -> web.Response:
         """Learn the picture in the body, or keep the `.style` file in it."""
         texts = {key: text for key, text in request.query.items() if key in ("name", "title", "artist", "licence")}
@@ -86,19 +93,21 @@ class OwnStyleRoutes:
             return error_response(503, busy, {"Retry-After": "2"})
         self._waiting += 1
         try:
-            async with self._turn:
+            async with self._arriving:  # so that one picture is in memory, and a slow one holds up no other change
                 try:
                     data = await asyncio.wait_for(request.clone(client_max_size=MAX_PICTURE_BYTES).read(), UPLOAD_S)
                 except asyncio.TimeoutError:  # its own class on Python 3.10
-                    return error_response(408, f"the picture did not arrive within {UPLOAD_S:g} seconds")
+                    late = Message("the picture did not arrive within {seconds:g} seconds", seconds=UPLOAD_S)
+                    return error_response(408, language_of(request).say(late))
                 if not data:
                     raise UsageError("the body is empty; send a picture or a .style file")
                 notes: list[str] = []
-                if data.startswith(_STYLE_FILE_START):
-                    style = await self._on_thread(lambda: self._own.add_file(data))
-                else:
-                    style, notes = await self._on_thread(lambda: self._own.add_picture(data, texts, crop))
-                return await self._entry(request, style.name, 201, {"notes": notes})
+                async with self._turn:
+                    if data.startswith(_STYLE_FILE_START):
+                        style = await self._on_thread(lambda: self._own.add_file(data))
+                    else:
+                        style, notes = await self._on_thread(lambda: self._own.add_picture(data, texts, crop))
+                    return await self._entry(request, style.name, 201, {"notes": notes})
         finally:
             self._waiting -= 1
 
@@ -126,6 +135,8 @@ class OwnStyleRoutes:
 
     async def _picture(self, request: web.Request) -> web.Response:
         style = await self._on_thread(lambda: self._own.find(request.match_info["name"]))
+        if not style.picture:
+            return error_response(404, f"{style.name} has no picture")
         return web.Response(body=style.picture, content_type="image/jpeg")
 
     async def _improve(self, request: web.Request) -> web.Response:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +16,7 @@ from urllib.parse import urlencode
 import pytest
 
 from stylecam.control.http import own_styles as routes
+from stylecam.control.http.address import HOST
 from stylecam.control.http.auth import MAX_PICTURE_BYTES
 from stylecam.control.own_styles import Crop, OwnStyles
 from stylecam.errors import SourceUnreadableError, TrainingUnavailableError
@@ -83,10 +86,13 @@ class OwnServer(RunningServer):
         self.learner = CopyingLearner({bank.body: LearnedRows(bank.vectors[0]) for bank in rows if bank is not None})
         self.improving = Improving()
         self.folder, self.catalog = folder, catalog
-        own = OwnStyles(
-            folder, lambda: self.learner, lambda: frozenset(card.name for card in catalog.cards), self.improving
-        )
+        own = OwnStyles(folder, self.load, lambda: frozenset(card.name for card in catalog.cards), self.improving)
         super().__init__(catalog, own_styles=own)
+        self.loaded = 0
+
+    def load(self) -> CopyingLearner:
+        self.loaded += 1
+        return self.learner
 
     def __enter__(self) -> OwnServer:
         super().__enter__()
@@ -132,6 +138,13 @@ def test_a_title_that_is_there_twice_gets_two_names(server: OwnServer) -> None:
     assert [server.add(title="Sea").json["style"]["name"] for _ in range(3)] == ["sea", "sea_2", "sea_3"]
     assert server.add(title="The Starry Night", name="starry night").status == 409
     assert server.add(title="海").json["style"]["title"] == "海"
+
+
+@pytest.mark.parametrize("title", ["x" * 120, "x" * 99 + " yz", "x" * 97 + " yz"])
+def test_a_style_with_a_long_title_can_be_read_again(server: OwnServer, title: str) -> None:
+    answers = [server.add(title=title), server.add(title=title), server.add(title="Sea", name="z" + title)]
+    assert [answer.status for answer in answers] == [201] * 3
+    assert len({answer.json["style"]["name"] for answer in answers} & server.styles().keys()) == 3
 
 
 @pytest.mark.parametrize(
@@ -202,6 +215,36 @@ def test_a_new_title_keeps_the_name_that_presets_have(server: OwnServer) -> None
     assert server.send("PATCH", "..%2F..%2Fetc", {"title": "Mine"}).status == 404
 
 
+def test_a_copied_file_is_changed_and_not_the_one_whose_name_is_still_in_it(server: OwnServer) -> None:
+    server.add(title="Sea")
+    sea, lake = server.folder / "sea.style", server.folder / "lake.style"
+    before = sea.read_bytes()
+    lake.write_bytes(before)
+    server.catalog.own_styles = [replace(OwnStyle.read(path), name=path.stem) for path in (lake, sea)]
+    assert server.send("PATCH", "lake", {"title": "Lake"}).status == 200
+    assert (sea.read_bytes(), OwnStyle.read(lake).title) == (before, "Lake")
+
+
+def test_a_style_without_a_picture_has_none_to_show(server: OwnServer) -> None:
+    server.add(title="Sea")
+    replace(OwnStyle.read(server.folder / "sea.style"), picture=b"").write(server.folder / "sea.style")
+    assert server.send("GET", "sea/picture.jpg").status == 404
+
+
+def test_what_learns_is_loaded_before_the_first_picture_is_sent(server: OwnServer) -> None:
+    assert server.request(f"{PATH}/preparation", "POST").status == 200
+    assert (server.loaded, server.request(f"{PATH}/preparation", "POST", token=None).status) == (1, 401)
+
+
+def test_a_picture_that_arrives_slowly_holds_up_no_other_change(server: OwnServer) -> None:
+    server.add(title="Sea")
+    head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 9\r\n"
+    with socket.create_connection((HOST, server.server.port), timeout=20) as slow:
+        slow.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert b" 100 " in slow.recv(100)  # it is being read now
+        assert server.send("DELETE", "sea").status == 200
+
+
 def test_a_deleted_style_comes_back_from_its_file(server: OwnServer) -> None:
     before = server.add(title="Sea", licence="public domain").json["style"]
     file = server.send("GET", "sea/file")
@@ -230,3 +273,5 @@ def test_improving_is_begun_and_ended_and_says_what_is_missing(server: OwnServer
 def test_a_refusal_is_said_in_the_language_of_the_page(server: OwnServer) -> None:
     answer = server.request(f"{PATH}/sea", "DELETE", headers={"Accept-Language": "de"})
     assert answer.json["error"] == "keiner Ihrer eigenen Stile heißt sea"
+    answer = server.request(PATH, "POST", b"PK\x03\x04 a document", headers={"Accept-Language": "de"})
+    assert answer.json["error"].startswith("die Datei ist keine Stildatei oder beschädigt: ")

@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class Call(Protocol):
-    """A picture on its way, see `stylecam.engines.remote.RemoteCall`."""
+    """A picture on its way, see `stylecam.engines.remote_call`."""
 
     sent_at: float
     answered_at: float | None

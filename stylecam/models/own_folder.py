@@ -56,7 +56,7 @@ class OwnStyleFolder:
 
 def _read(path: Path) -> OwnStyle | str:
     """Return the style in `path`, which has the file's name, or why there is none."""
-    if path.stem != slug(path.stem):
+    if path.stem != slug(path.stem) or path.stem == "none":  # which means the plain camera
         return printable(f"{path}: no style can be called so; add it with: stylecam styles add {path}", 1000)
     try:
         return replace(OwnStyle.read(path), name=path.stem, picture=b"")

@@ -192,7 +192,8 @@ class Look(LookSettings):
     def followed(self, catalog: Catalog, before: Sequence[StyleCard]) -> Look:
         """Return this look with what its styles are now that `catalog` has others than the cards `before`.
 
-        See `Catalog.successor`.
+        See `Catalog.successor`. Where the new ones cannot be painted in one picture, the look stays as it is: it goes
+        on to be painted, whatever the catalog has.
         """
         mix = None if self.mix is None else catalog.successor(self.mix, before)
         room, room_mix = self.room, self.room_mix
@@ -200,7 +201,10 @@ class Look(LookSettings):
             room_mix = catalog.successor(room_mix, before)
             if room_mix.label != self.room_mix.label:  # type: ignore[union-attr]
                 room = replace(room, style=room_mix.label)
-        return replace(self, mix=mix, room=room, room_mix=room_mix).paired(catalog)
+        try:
+            return replace(self, mix=mix, room=room, room_mix=room_mix).paired(catalog)
+        except UsageError:
+            return self
 
     @property
     def network_mix(self) -> StyleMix | None:

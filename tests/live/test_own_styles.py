@@ -11,7 +11,7 @@ import pytest
 
 from stylecam.control.commands import CommandQueue
 from stylecam.control.state import LiveState
-from stylecam.errors import StyleNotFoundError
+from stylecam.errors import StyleNotFoundError, UsageError
 from stylecam.live.own_styles import POLL_S, OwnStyleWatcher
 from stylecam.live.session import Session
 from stylecam.live.settings import Settings
@@ -158,6 +158,23 @@ def test_the_look_of_the_start_and_the_room_follow_too(run: Fixture) -> None:
     look = run.look()
     assert (str(look.room), run.value(look.room_mix), look.mix) == ("style:kiss", 2, None)
     assert run.control.own_look.label == "kiss"
+
+
+def test_two_styles_that_no_network_has_any_more_are_painted_on(run: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> StyleMix:
+        raise UsageError("they cannot be painted in one picture")
+
+    mix = run.catalog.parse("harbor")
+    run.control.restyle(before := Look(mix, room_mix=mix, room=Room.parse("style:harbor")))
+    monkeypatch.setattr(run.catalog, "pair", refuse)
+    (run.folder / "harbor.style").unlink()
+    assert run.look() == before
+
+
+def test_no_style_is_called_like_the_plain_camera(run: Fixture) -> None:
+    run.write("none", 7.0)
+    run.look()
+    assert "none" not in [card.name for card in run.catalog.cards]
 
 
 @pytest.mark.parametrize(

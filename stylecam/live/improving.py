@@ -53,7 +53,6 @@ class Improvement:
         share: how much of that is over, 0..1.
         seconds_left: the rest, or None before the first step.
         gain: by which share the style is nearer to its picture, 0..1.
-        samples: a picture of samples, or None before there is one.
         ended: whether it has ended.
         failed: whether it could not go on.
         message: what it is doing, how it has ended, or why.
@@ -64,7 +63,6 @@ class Improvement:
     share: float = 0.0
     seconds_left: float | None = None
     gain: float = 0.0
-    samples: Path | None = None
     ended: bool = False
     failed: bool = False
     message: str = ""
@@ -82,8 +80,7 @@ class Improvements:
 
     Args:
         folder: where the files of own styles are.
-        state: a folder for what outlives this process: what was being improved, and the samples.
-        photos: a folder of photographs to learn on, or None for those that come with stylecam.
+        state: a folder for what outlives this process: what was being improved.
         start_process: starts a program, as `ChildProcess` does.
         check: raises TrainingUnavailableError where PyTorch is missing.
     """
@@ -92,12 +89,11 @@ class Improvements:
         self,
         folder: Path,
         state: Path,
-        photos: Path | None = None,
         *,
         start_process: Callable[[Sequence[str], Callable[[str], None]], _Process] | None = None,
         check: Callable[[], None] | None = None,
     ) -> None:
-        self._folder, self._state, self._photos = folder, state, photos
+        self._folder, self._state = folder, state
         self._start_process = start_process or _child
         self._check = check or check_installed
         self._lock = threading.Lock()
@@ -115,12 +111,6 @@ class Improvements:
             if self._present is None:
                 return None
             return {**self._present.as_dict(), "waiting": [one.name for one in self._waiting]}
-
-    @property
-    def samples(self) -> Path | None:
-        """The picture of samples of what is being improved, or was last; None where there is none yet."""
-        with self._lock:
-            return None if self._present is None else self._present.samples
 
     def start(self, name: str, minutes: float) -> None:
         """Improve the own style `name`, as soon as those before it are done. One that is under way goes on as it is.
@@ -166,16 +156,11 @@ class Improvements:
         if self._process is not None or not self._waiting:
             return
         chosen = self._waiting.pop(0)
-        samples = self._state / "improving.png"
-        with contextlib.suppress(OSError):
-            samples.unlink(missing_ok=True)
         command = sandbox.python_command(
             _WORKER,
             str(self._folder / f"{chosen.name}.style"),
             str(chosen.minutes),
             str(max(1, usable_cores() // 2)),
-            str(self._photos or ""),
-            str(samples),
         )
         self._present = replace(chosen, message=Message("getting ready"))
         self._stopping = False
@@ -289,6 +274,4 @@ def _after(before: Improvement, event: Mapping[str, Any]) -> Improvement:
         return replace(before, ended=True, seconds_left=None, message=message)
     if "share" in event:
         return replace(before, share=float(event["share"]), seconds_left=event["seconds_left"], message="")
-    if "gain" in event:
-        return replace(before, gain=float(event["gain"]))
-    return replace(before, samples=Path(event["samples"])) if "samples" in event else before
+    return replace(before, gain=float(event["gain"])) if "gain" in event else before

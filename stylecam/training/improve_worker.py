@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from stylecam.errors import StylecamError
 from stylecam.training.events import Event, FileSaved, RowsChecked, StepEvent
@@ -54,36 +54,33 @@ class JsonReport:
         self._write(json.dumps(values) + "\n")
 
 
-def main(file: str, minutes: str, threads: str, photos: str, sheet: str) -> None:
-    """Run the process. `photos` and `sheet` may be empty; `threads` is the number that PyTorch uses."""
+def main(file: str, minutes: str, threads: str) -> None:
+    """Run the process; `threads` is the number that PyTorch uses."""
     answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that what libraries print is not taken for an answer
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which then ends this one
     stop = threading.Event()
-    threading.Thread(target=_wait_for_end, args=(sys.stdin.buffer, stop), daemon=True).start()
+    threading.Thread(target=_wait_for_end, args=(sys.stdin.fileno(), stop), daemon=True).start()
     yield_to_other_programs()  # before PyTorch starts its threads
     try:
-        _improve(Path(file), float(minutes), int(threads), photos, sheet, JsonReport(answers.write), stop)
+        _improve(Path(file), float(minutes), int(threads), JsonReport(answers.write), stop)
         answers.write(json.dumps({"done": not stop.is_set()}) + "\n")
     except StylecamError as error:
         answers.write(json.dumps({"error": str(error)}) + "\n")
 
 
-def _improve(
-    file: Path, minutes: float, threads: int, photos: str, sheet: str, report: JsonReport, stop: threading.Event
-) -> None:
+def _improve(file: Path, minutes: float, threads: int, report: JsonReport, stop: threading.Event) -> None:
     import torch
 
     from stylecam.training.improve import Improver, improving_alone
 
     torch.set_num_threads(threads)
     limit_threads(1)
-    folder, samples = (Path(text) if text else None for text in (photos, sheet))
     with improving_alone(paths.improving_file()):
-        Improver(file, minutes, photos=folder, sheet=samples, listener=report, stop=stop).run()
+        Improver(file, minutes, listener=report, stop=stop).run()
 
 
-def _wait_for_end(requests: IO[bytes], stop: threading.Event) -> None:
-    while requests.read(1):
+def _wait_for_end(descriptor: int, stop: threading.Event) -> None:
+    while os.read(descriptor, 1):  # `sys.stdin` would be locked meanwhile, and Python would abort at its end
         pass
     stop.set()

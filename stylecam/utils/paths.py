@@ -33,5 +33,5 @@ def user_styles() -> Path:
 
 
 def improving_file() -> Path:
-    """Return the path of the file that is locked while a style is improved, and names the style."""
+    """Return the path of the file that is locked while a style is improved."""
     return platformdirs.user_state_path("stylecam", appauthor=False) / "improving"

@@ -91,8 +91,6 @@ def test_its_progress_is_known_until_it_is_done(fixture: Fixture) -> None:
         "",
     )
     process.say(gain=0.31, steps=90)
-    process.say(samples=str(fixture.folder / "samples.png"))
-    assert fixture.improvements.samples == fixture.folder / "samples.png"
     process._on_line("a library prints this\n")
     process.say(done=True)
     process.end()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stylecam.errors import CommandRefusedError, SinkUnavailableError, StyleNotFoundError, UsageError
-from stylecam.models.own_style import SUFFIX, OwnStyle, short_name
+from stylecam.models.own_style import SUFFIX, OwnStyle, changing, short_name
 from stylecam.utils.message import Message
 from stylecam.utils.text import printable
 
@@ -134,14 +134,15 @@ class OwnStyles:
             UsageError: a text is too long, or the title is empty.
             SinkUnavailableError: it cannot be written.
         """
-        style = self.find(name)
-        title, artist, licence = (
-            _text(texts, key) if key in texts else kept
-            for key, kept in (("title", style.title), ("artist", style.artist), ("licence", style.licence))
-        )
-        if not title:
-            raise UsageError(Message("a style needs a title"))
-        return self._write(replace(style, title=title, artist=artist, licence=licence))
+        with changing(self.path(name)):
+            style = self.find(name)
+            title, artist, licence = (
+                _text(texts, key) if key in texts else kept
+                for key, kept in (("title", style.title), ("artist", style.artist), ("licence", style.licence))
+            )
+            if not title:
+                raise UsageError(Message("a style needs a title"))
+            return self._write(replace(style, title=title, artist=artist, licence=licence))
 
     def remove(self, name: str) -> None:
         """Delete the own style `name`; if it is being improved, that ends first.
@@ -154,7 +155,8 @@ class OwnStyles:
         if self.improvements is not None:
             self.improvements.stop(name)
         try:
-            path.unlink(missing_ok=True)
+            with changing(path):
+                path.unlink(missing_ok=True)
         except OSError as error:
             raise _unwritable(path, error) from error
 

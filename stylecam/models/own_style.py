@@ -8,11 +8,13 @@ body `rows/DIGEST.npy`, sizes of strokes × values as float16. The body is the n
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +25,7 @@ import numpy as np
 from stylecam.errors import ModelFormatError, StyleNotFoundError
 from stylecam.models.card import slug
 from stylecam.models.onnx.proto import FloatArray
+from stylecam.utils.file_lock import lock
 from stylecam.utils.files import write_bytes
 from stylecam.utils.message import Message
 from stylecam.utils.text import printable
@@ -189,6 +192,20 @@ def short_name(text: str, number: int = 1) -> str:
     """Return a name for a style called `text`: a slug, not too long for a file; from 2 on it ends in `number`."""
     end = "" if number == 1 else f"_{number}"
     return slug(text)[: MAX_NAME_LENGTH - len(end)].rstrip("_") + end
+
+
+@contextlib.contextmanager
+def changing(path: Path) -> Iterator[None]:
+    """Let no other process change or remove the style in `path`, nor any beside it, between reading and writing it.
+
+    Where folders cannot be locked, as on Windows, nobody waits for anybody.
+    """
+    with contextlib.ExitStack() as closing:
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path.parent, os.O_RDONLY)
+            closing.callback(os.close, descriptor)
+            lock(descriptor)
+        yield
 
 
 def find_own_style(folder: Path, name: str) -> Path:

@@ -19,7 +19,7 @@ from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.card import StyleCard, card_entries, read_cards, slug
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
-from stylecam.models.own_style import MAX_NAME_LENGTH, SUFFIX, OwnStyle, short_name
+from stylecam.models.own_style import MAX_NAME_LENGTH, SUFFIX, OwnStyle, changing, short_name
 from stylecam.models.rewrite.row_input import row_form
 from stylecam.models.rewrite.style_rows import StyleRows, bank_of_rows
 from stylecam.models.takeover import own_styles_of
@@ -279,7 +279,8 @@ class UserStyles:
         file = self.find(name)
         index = file.index_of(name)
         if index is None:
-            _unlink(file.path)
+            with changing(file.path):
+                _unlink(file.path)
             return file.path
         bank = StyleRows.read(Model.read(file.path))
         if bank is None:
@@ -315,15 +316,18 @@ class UserStyles:
         elif path.exists() and not same:
             raise _name_taken(name)
         if path.suffix == SUFFIX:
-            self._write(path, replace(OwnStyle.read(file.path), name=name).encode())
-        else:
-            model = Model.read(file.path)
-            data = _with_style_name(model, 0, name) if len(file.cards) == 1 else model.data
-            cards = read_cards(Model.parse(path, data))
-            self._write(path, data)
+            with changing(file.path):  # or one who writes the old file would bring it back
+                self._write(path, replace(OwnStyle.read(file.path), name=name).encode())
+                if not same:
+                    _unlink(file.path)
+            return self._cards_of([path])
+        model = Model.read(file.path)
+        data = _with_style_name(model, 0, name) if len(file.cards) == 1 else model.data
+        cards = read_cards(Model.parse(path, data))
+        self._write(path, data)
         if not same:
             _unlink(file.path)
-        return self._cards_of([path]) if path.suffix == SUFFIX else cards
+        return cards
 
     def _files(self) -> list[UserStyleFile]:
         files = []

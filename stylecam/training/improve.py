@@ -18,7 +18,7 @@ import torch
 
 from stylecam.errors import ModelFormatError, TrainingDataError, TrainingFailedError, UsageError
 from stylecam.models.catalog import shipped_models
-from stylecam.models.own_style import LearnedRows, OwnStyle
+from stylecam.models.own_style import LearnedRows, OwnStyle, changing
 from stylecam.stylize.sample_grid import write_sample_grid
 from stylecam.stylize.style_learning import redraft
 from stylecam.training.dataset import PhotoDataset
@@ -167,11 +167,23 @@ class Improver:
         self._listener(RowsChecked(self.gain, self.steps))
         if not better:
             return
+        with changing(self._file):
+            if not self._write(better, elapsed_s):
+                return
+        self.saved = True
+        self._listener(FileSaved("style", self._file))
+        if self._sheet is not None:
+            with skipping_on_error(self._sheet, self._listener):
+                self._draw_samples(self._sheet)
+                self._listener(FileSaved("sheet", self._sheet))
+
+    def _write(self, better: Sequence[RowLearner], elapsed_s: float) -> bool:
+        """Write the rows of the learners that are `better`; return False if the style was removed and this stopped."""
         try:
             style = OwnStyle.read(self._file)  # its title may have been changed meanwhile
         except ModelFormatError as error:
             if self._stop.is_set() and not self._file.exists():  # whoever removed it has stopped this, too
-                return
+                return False
             raise TrainingFailedError(f"{self.name} is no longer there: {error}") from error
         if style.picture != self._style.picture:
             raise TrainingFailedError(f"{self.name} was given another picture meanwhile; improve it again")
@@ -184,12 +196,7 @@ class Improver:
             raise TrainingFailedError(
                 f"{self._file} cannot be written: {error.strerror or error}; {self._kept()}"
             ) from error
-        self.saved = True
-        self._listener(FileSaved("style", self._file))
-        if self._sheet is not None:
-            with skipping_on_error(self._sheet, self._listener):
-                self._draw_samples(self._sheet)
-                self._listener(FileSaved("sheet", self._sheet))
+        return True
 
     def _draw_samples(self, path: Path) -> None:
         """Draw photographs, how the richest body painted them in the beginning, and how it does now; the painting."""

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stylecam.errors import ModelFormatError
-from stylecam.models.own_style import MAX_FILE_BYTES, LearnedRows, OwnStyle
+from stylecam.models.own_style import MAX_FILE_BYTES, LearnedRows, OwnStyle, changing
+from stylecam.utils.file_lock import is_locked
 
 LEAN, RICH = "a" * 64, "b" * 64
 VALUES = np.linspace(-4, 4, 2 * 96, dtype=np.float32).reshape(2, 96)
@@ -65,6 +66,16 @@ def test_a_style_is_read_as_it_was_written(tmp_path: Path) -> None:
     np.testing.assert_allclose(read.rows[RICH].values, VALUES, rtol=2**-11)
     assert read.rows[RICH].values.dtype == np.float32
     assert [entry.name for entry in tmp_path.iterdir()] == ["harbor.style"]
+
+
+def test_who_changes_a_style_is_alone_with_it_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "harbor.style"
+    with changing(path):
+        assert is_locked(tmp_path)
+    assert not is_locked(tmp_path)
+    with changing(tmp_path / "missing" / "harbor.style"):  # what is done there says itself what is wrong
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_equal_styles_are_equal_files() -> None:

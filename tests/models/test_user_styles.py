@@ -12,6 +12,7 @@ from stylecam.models.model import Model
 from stylecam.models.onnx.proto import FloatArray
 from stylecam.models.rewrite.style_rows import StyleRows
 from stylecam.models.user_styles import UserStyles
+from stylecam.utils.file_lock import is_locked
 from tests.models.networks import IMAGE_INPUT, bank_with_rows, network
 
 BANK = {**IMAGE_INPUT, "style": (1, 2)}
@@ -241,8 +242,18 @@ def test_a_copied_file_is_shared_under_its_own_name(row_styles: UserStyles, tmp_
     assert row_styles.own_style("copy").name == "copy"
 
 
-def test_an_own_style_is_renamed_shared_added_and_removed(row_styles: UserStyles, tmp_path: Path) -> None:
+def test_an_own_style_is_renamed_shared_added_and_removed(
+    row_styles: UserStyles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     row_styles.install(bank_with_rows(tmp_path / "mine.onnx", {"own": 3}))
+    alone: list[bool] = []
+    unlink = Path.unlink
+
+    def noted(path: Path, **options: bool) -> None:
+        alone.append(is_locked(path.parent))
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", noted)
     (card,) = row_styles.rename("own", "My Harbor")
     assert (card.name, card.own, own_names(row_styles)) == ("my_harbor", True, ["my_harbor"])
     style = row_styles.own_style("gallery/my_harbor")
@@ -251,6 +262,7 @@ def test_an_own_style_is_renamed_shared_added_and_removed(row_styles: UserStyles
     with pytest.raises(UsageError, match="a style is called wave already"):
         row_styles.rename("my_harbor", "wave")
     assert row_styles.remove("my_harbor").name == "my_harbor.style"
+    assert alone == [True, True]
     assert own_names(row_styles) == []
     assert [card.name for card in row_styles.add_style(style)] == ["my_harbor"]
     with pytest.raises(UsageError, match="scream came with stylecam"):

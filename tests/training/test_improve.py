@@ -25,6 +25,7 @@ from stylecam.training.improve import WRITE_EVERY_S, Improver, improving_alone
 from stylecam.training.network import make_network
 from stylecam.training.row_learner import Body, RowLearner
 from stylecam.utils.clock import ManualClock
+from stylecam.utils.file_lock import is_locked
 from tests.training import fixtures
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -176,11 +177,20 @@ def test_a_run_that_was_stopped_keeps_what_it_learned_and_the_next_goes_on_from_
         assert OwnStyle.read(style).rows[body].minutes > first.minutes
 
 
-def test_a_title_that_is_changed_meanwhile_is_kept(folder: Path, style: Path) -> None:
+def test_a_title_that_is_changed_meanwhile_is_kept(folder: Path, style: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(folder, style, 0.5)
     replace(OwnStyle.read(style), title="New title").write(style)
+    alone: list[bool] = []
+    write = OwnStyle.write
+
+    def noted(self: OwnStyle, path: Path) -> None:
+        alone.append(is_locked(style.parent))
+        write(self, path)
+
+    monkeypatch.setattr(OwnStyle, "write", noted)
     run.improver.run()
     assert run.written
+    assert all(alone)
     assert OwnStyle.read(style).title == "New title"
 
 

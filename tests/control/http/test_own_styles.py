@@ -24,6 +24,7 @@ from stylecam.models.catalog import Catalog, shipped_models
 from stylecam.models.model import Model
 from stylecam.models.own_style import LearnedRows, OwnStyle
 from stylecam.models.rewrite.style_rows import StyleRows
+from stylecam.utils.file_lock import is_locked
 from tests.control.running_server import TOKEN, Response, RunningServer
 
 JPEG = b"\xff\xd8\xff\xe0 a painting"
@@ -223,6 +224,21 @@ def test_a_copied_file_is_changed_and_not_the_one_whose_name_is_still_in_it(serv
     server.catalog.own_styles = [replace(OwnStyle.read(path), name=path.stem) for path in (lake, sea)]
     assert server.send("PATCH", "lake", {"title": "Lake"}).status == 200
     assert (sea.read_bytes(), OwnStyle.read(lake).title) == (before, "Lake")
+
+
+def test_nobody_else_writes_a_style_while_it_is_changed_or_deleted(
+    server: OwnServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.add(title="Sea")
+    alone = []
+    write, unlink = OwnStyle.write, Path.unlink
+    monkeypatch.setattr(OwnStyle, "write", lambda *args: alone.append(is_locked(server.folder)) or write(*args))
+    assert server.send("PATCH", "sea", {"title": "The sea"}).status == 200
+    monkeypatch.setattr(
+        Path, "unlink", lambda path, **options: alone.append(is_locked(path.parent)) or unlink(path, **options)
+    )
+    assert server.send("DELETE", "sea").status == 200
+    assert alone == [True, True]
 
 
 def test_a_style_without_a_picture_has_none_to_show(server: OwnServer) -> None:

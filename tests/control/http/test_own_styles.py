@@ -230,13 +230,20 @@ def test_nobody_else_writes_a_style_while_it_is_changed_or_deleted(
     server: OwnServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.add(title="Sea")
-    alone = []
+    alone: list[bool] = []
     write, unlink = OwnStyle.write, Path.unlink
-    monkeypatch.setattr(OwnStyle, "write", lambda *args: alone.append(is_locked(server.folder)) or write(*args))
+
+    def noted_write(style: OwnStyle, path: Path) -> None:
+        alone.append(is_locked(path.parent))
+        write(style, path)
+
+    def noted_unlink(path: Path, **options: bool) -> None:
+        alone.append(is_locked(path.parent))
+        unlink(path, **options)
+
+    monkeypatch.setattr(OwnStyle, "write", noted_write)
     assert server.send("PATCH", "sea", {"title": "The sea"}).status == 200
-    monkeypatch.setattr(
-        Path, "unlink", lambda path, **options: alone.append(is_locked(path.parent)) or unlink(path, **options)
-    )
+    monkeypatch.setattr(Path, "unlink", noted_unlink)
     assert server.send("DELETE", "sea").status == 200
     assert alone == [True, True]
 

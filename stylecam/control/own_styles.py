@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stylecam.errors import CommandRefusedError, SinkUnavailableError, StyleNotFoundError, UsageError
-from stylecam.models.own_style import SUFFIX, OwnStyle, changing, short_name
+from stylecam.models.own_style import MAX_TEXT_LENGTH, SUFFIX, OwnStyle, changing, short_name
 from stylecam.utils.message import Message
 from stylecam.utils.text import printable
-
-MAX_TEXT = 120
-"""The most letters of a title, an artist or a licence."""
 
 MAX_MINUTES = 60.0
 """The longest that a style is trained further at once."""
@@ -185,8 +182,8 @@ class OwnStyles:
 
 def _text(texts: Mapping[str, str], key: str) -> str:
     text = " ".join(texts.get(key, "").split())
-    if len(text) > MAX_TEXT:
-        raise UsageError(f"{text[:40]}… is too long; {MAX_TEXT} letters at most")
+    if len(text) > MAX_TEXT_LENGTH:
+        raise UsageError(f"{text[:40]}… is too long; {MAX_TEXT_LENGTH} letters at most")
     return printable(text)
 
 

@@ -35,8 +35,9 @@ MAX_FILE_BYTES = 8 * 2**20
 PICTURE_SIDE = 1024
 """The most pixels of the short side of the picture in a file."""
 MAX_NAME_LENGTH = 100
+MAX_TEXT_LENGTH = 200
+"""The most letters of a title, an artist or a licence."""
 _FORMAT = 1
-_MAX_TEXT_LENGTH = 200
 _MAX_BODIES = 64
 _MAX_SIZES = 4
 _MAX_VALUES = 2**16
@@ -265,4 +266,4 @@ def _text(described: Mapping[str, Any], key: str) -> str:
     value = described[key]
     if not isinstance(value, str):
         raise ValueError(f"{key} is no text")
-    return printable(value, _MAX_TEXT_LENGTH)
+    return printable(value, MAX_TEXT_LENGTH)

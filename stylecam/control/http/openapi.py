@@ -7,8 +7,9 @@ from typing import Any
 
 from stylecam.control.actions import Action
 from stylecam.control.http.auth import OWN_STYLES_PATH
-from stylecam.control.own_styles import MAX_MINUTES, MAX_TEXT
+from stylecam.control.own_styles import MAX_MINUTES
 from stylecam.control.parameters import FLAG, LONGEST, NUMBER, TEXT, Parameter
+from stylecam.models.own_style import MAX_TEXT_LENGTH
 
 _OBJECT = {"type": "object"}
 _TEXT = {"type": "string"}
@@ -226,7 +227,7 @@ def describe(actions: Iterable[Action], version: str) -> dict[str, Any]:
 def _own_styles() -> dict[str, Any]:
     """Describe the paths of own styles."""
     name, one = [_in_path("name")], f"{OWN_STYLES_PATH}/{{name}}"
-    texts = {key: {"type": "string", "maxLength": MAX_TEXT} for key in ("title", "artist", "licence")}
+    texts = {key: {"type": "string", "maxLength": MAX_TEXT_LENGTH} for key in ("title", "artist", "licence")}
     queries = [_query(key, schema, f"the picture's {key}") for key, schema in texts.items()]
     queries.append(_query("name", _TEXT, "how commands call the style; without, it is made from the title"))
     queries.append(_query("crop", _TEXT, "the part that is learned: left,top,width,height as shares of the picture"))

@@ -165,7 +165,7 @@ def completed(*words: str, incomplete: str = "") -> list[str]:
 
 
 def test_actions_complete_by_their_beginning() -> None:
-    assert completed(incomplete="st") == ["strength", "stronger", "steadiness", "steadier", "state"]
+    assert completed(incomplete="st") == ["strength", "stronger", "steadiness", "steadier", "styles_changed", "state"]
     assert set(completed()) == {*ACTIONS, *QUERIES}
 
 

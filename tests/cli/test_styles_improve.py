@@ -11,7 +11,6 @@ import pytest
 from stylecam.cli.group import run_command_line
 from stylecam.models.own_style import OwnStyle
 from stylecam.training.events import FileSaved, RowsChecked, StepEvent
-from stylecam.training.improve import improving_alone
 from stylecam.utils import paths, resources
 from tests.cli.fixtures import refusal
 
@@ -61,6 +60,8 @@ def test_as_json_each_event_is_a_line(capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.usefixtures("harvest")
 def test_what_cannot_be_done_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert "there are harvest" in refusal(["styles", "improve", "meadow"], capsys)
+    from stylecam.training.improve import improving_alone
+
     with improving_alone(paths.improving_file()):
         assert "another style is being improved" in refusal(["styles", "improve", "harvest"], capsys)
     monkeypatch.setattr("stylecam.utils.optional.is_installed", lambda _: False)

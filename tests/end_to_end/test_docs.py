@@ -125,12 +125,18 @@ def test_every_command_of_the_pages_does_what_it_says(line: str, server: Command
     line, _, source = line.partition(" < ")
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     words = shlex.split(line.replace(":9000", f":{9000 + int(worker)}"))[1:]  # workers cannot listen at one port
+    if words[0].startswith("-") and words[0] != "--help":
+        words.insert(0, "run")
     if words[:1] == ["run"] and "--help" not in words:
         words += ["--seconds", "1", "--no-hotkeys"]
     if words[0] == "bench" and "--help" not in words:
         words += ["--seconds", "0.5", "--size", "320x184", "--engine", "opencv"]
     home = environment(tmp_path)
     home |= {"PYTHONPATH": str(ROOT), "EDITOR": "true", "VISUAL": ""}
+    if words[:2] == ["run", "--style"] and words[2].startswith("harvest"):  # learned by the command before it
+        (tmp_path / "before").mkdir()
+        learned = server.run(["styles", "learn", "../harvest.jpg"], tmp_path / "before", home, b"")
+        assert learned.returncode == 0, learned.stderr
     ended = server.run(words, tmp_path, home, (tmp_path / source).read_bytes() if source else b"")
     complaint = ended.stderr.decode()
     refused = ended.returncode == 2 and any(text in complaint for text in LACKING)

@@ -18,6 +18,7 @@ from PIL import ImageCms
 from stylecam.errors import SourceUnreadableError, UsageError
 from stylecam.stylize import style_picture
 from stylecam.stylize.style_picture import StylePicture
+from stylecam.utils import sandbox
 from stylecam.utils.message import Message
 from stylecam.utils.sandbox import SandboxLimits
 
@@ -197,5 +198,6 @@ def test_a_child_process_reads_the_file(tmp_path: Path) -> None:
 
 def test_a_child_process_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(style_picture, "LIMITS", SandboxLimits(0.0, 2**30))
+    monkeypatch.setattr(sandbox, "_POLL_S", 0.001)  # no Python has started by then
     with pytest.raises(SourceUnreadableError, match="the file is refused: reading it took longer than 0 s"):
         StylePicture.read(saved(painting()))

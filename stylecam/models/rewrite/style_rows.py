@@ -20,7 +20,7 @@ from stylecam.models.card import card_entries, read_cards
 from stylecam.models.model import ALIGNMENT_KEY, DEVIATIONS_KEY, STROKES_KEY, Model
 from stylecam.models.onnx import proto, wire
 from stylecam.models.onnx.proto import GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_NODE, FloatArray, Node
-from stylecam.models.onnx.wire import Field
+from stylecam.models.onnx.wire import Field, WireError
 from stylecam.models.tier import TIER_KEY
 
 STYLE = "style"
@@ -70,9 +70,14 @@ class StyleRows:
 
     @classmethod
     def read(cls, model: Model) -> StyleRows | None:
-        """Return the rows of `model`, or None where it is no bank, or one whose styles are no rows."""
-        if not model.has_style_input:
+        """Return the rows of `model`, or None where it is no bank, or one whose styles are no rows that can be read."""
+        try:
+            return cls._read(model) if model.has_style_input else None
+        except WireError:  # damaged where `Model` does not look; the engine that loads it says so
             return None
+
+    @classmethod
+    def _read(cls, model: Model) -> StyleRows | None:
         parts = list(proto.graph_fields(model.data))
         mixed, others = dict[str, str](), set[str]()
         kept: list[Field] = []

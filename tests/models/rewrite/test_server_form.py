@@ -8,6 +8,7 @@ import pytest
 from stylecam.engines.base import ExtraInputs
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.models.model import Model
+from stylecam.models.rewrite.row_input import row_form
 from stylecam.models.rewrite.server_form import server_form
 from stylecam.models.rewrite.two_styles import two_styles
 from tests.engines.fixtures import photo, require_library
@@ -17,7 +18,7 @@ from tests.engines.fixtures import photo, require_library
 @pytest.mark.parametrize("styles", [1, 2])
 def test_it_paints_the_same_at_any_size(bank: Model, library: str, styles: int) -> None:
     require_library(library)
-    model = bank if styles == 1 else two_styles(bank)
+    model = row_form(bank) if styles == 1 else two_styles(row_form(bank))
     run = _loaded(library, server_form(model))
     for width, height in ((96, 64), (64, 72)):
         picture, mask = photo(width, height), np.zeros((height, width), np.uint8)

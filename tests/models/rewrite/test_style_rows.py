@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,3 +99,8 @@ def test_a_row_vector_has_the_rows_in_the_order_of_the_graph(gallery: StyleRows)
     assert all(np.array_equal(split[name], gallery.rows[name]) for name in order)
     with pytest.raises(ValueError, match="have 1088 values, not 1087"):
         gallery.split(vectors[..., 1:])
+
+
+def test_a_bank_that_is_damaged_inside_has_no_rows_that_can_be_read(tmp_path: Path) -> None:
+    model = Model.read(bank_with_rows(tmp_path / "wave.onnx", {"wave": 1, "kiss": 2}))
+    assert StyleRows.read(replace(model, data=model.data[:-40])) is None

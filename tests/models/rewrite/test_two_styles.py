@@ -30,7 +30,7 @@ from tests.engines.fixtures import photo
 from tests.models.networks import bank_with_rows, network
 
 SIZE = WIDTH, HEIGHT = 128, 96
-PERSON, ROOM = 0, 3
+PERSON, ROOM = 0, 5
 """The styles of the tests."""
 
 

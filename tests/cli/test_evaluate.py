@@ -17,6 +17,7 @@ from stylecam.cli.progress import ProgressDisplay
 from stylecam.errors import TrainingFailedError
 from stylecam.models.catalog import shipped_models
 from stylecam.models.model import Model
+from stylecam.models.user_styles import UserStyles
 from stylecam.utils import optional as needs
 from stylecam.utils.optional import install_command
 from tests.cli.fixtures import refusal
@@ -89,7 +90,10 @@ def test_json_is_all_that_goes_to_standard_output(words: list[str], capsys: pyte
     assert style["cost"]["640x360"]["gmac"] == pytest.approx(1.17, abs=0.01)
 
 
-def test_the_card_is_written_and_listed(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_card_is_written_and_listed(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(UserStyles, "take_over", lambda _: {})  # the bank has the gallery's body
     assert run_command_line([*words, "--write-card", "--no-gatys", "--json"]) == 0
     (style,) = json.loads(capsys.readouterr().out)["styles"]
     assert run_command_line(["styles", "--json"]) == 0

@@ -199,7 +199,7 @@ def test_at_the_end_it_says_how_to_paint_with_what_it_learned(
 ) -> None:
     out = words[words.index("-o") + 1]
     for extra, said in (
-        (["--from", "gallery", "--steps", "1"], "try it: stylecam --style bank/two ("),
+        (["--from", "gallery", "--steps", "1"], "try it: stylecam --style two\n"),
         (
             ["--from", "gallery", "--steps", "1", "--no-install"],
             f"to use it: stylecam styles add {out}; then: stylecam --style bank/two",

@@ -92,7 +92,8 @@ class StyleRows:
                 kept.append(part)
                 continue
             node = Node.parse(part.data)
-            if node.op_type != "MatMul" or len(inputs) != 2 or inputs[0] != STYLE or inputs[1] in mixed:
+            is_product = node.op_type == "MatMul" and len(inputs) == 2 and len(node.outputs) == 1
+            if not is_product or inputs[0] != STYLE or inputs[1] in mixed:
                 return None
             mixed[inputs[1]] = node.outputs[0]
         if not mixed or others & mixed.keys():

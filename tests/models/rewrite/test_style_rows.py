@@ -104,3 +104,10 @@ def test_a_row_vector_has_the_rows_in_the_order_of_the_graph(gallery: StyleRows)
 def test_a_bank_that_is_damaged_inside_has_no_rows_that_can_be_read(tmp_path: Path) -> None:
     model = Model.read(bank_with_rows(tmp_path / "wave.onnx", {"wave": 1, "kiss": 2}))
     assert StyleRows.read(replace(model, data=model.data[:-40])) is None
+
+
+def test_a_product_without_a_result_is_no_row(tmp_path: Path) -> None:
+    path = bank_with_rows(tmp_path / "wave.onnx", {"wave": 1, "kiss": 2})
+    graph = onnx.load(str(path))
+    del graph.graph.node[0].output[:]
+    assert StyleRows.read(Model.parse(path, graph.SerializeToString())) is None

@@ -73,7 +73,7 @@ class Version:
         return self._targets[side]
 
 
-class StylePicture:
+class Exemplar:
     """A picture to learn a style from, in up to `VERSIONS` versions; the first is the picture itself."""
 
     def __init__(self, path: Path) -> None:
@@ -232,7 +232,7 @@ def main(paintings: Path, textures: Path, photographs: Path, minutes: float) -> 
         assert body is not None
         bodies[tier] = body
     networks = {tier: body.network(body.mean).requires_grad_(False) for tier, body in bodies.items()}
-    groups = [[StylePicture(path) for path in pictures_in(folder)] for folder in (paintings, textures)]
+    groups = [[Exemplar(path) for path in pictures_in(folder)] for folder in (paintings, textures)]
     known = known_rows(bodies, paintings, vgg, rng)
     seen = [picture.version(vgg, rng).statistics for group in groups for picture in group]
     predictor = Predictor(torch.stack(seen), bodies)

@@ -19,7 +19,7 @@ Crop = tuple[float, float, float, float]
 """Left, top, width and height of the part of a picture that is learned, as shares of its sides."""
 
 
-class Learner(Protocol):
+class PictureLearner(Protocol):
     """Learns styles from pictures, as `stylecam.stylize.style_learning.StyleLearner` does."""
 
     def learn(
@@ -39,7 +39,7 @@ class Learner(Protocol):
         """Return `style` with rows for each network that it has none for."""
 
 
-class Improvements(Protocol):
+class ImprovementRunner(Protocol):
     """Trains own styles further, one at a time, in a process of its own."""
 
     @property
@@ -65,9 +65,9 @@ class OwnStyles:
     """
 
     folder: Path
-    learner: Callable[[], Learner]
+    learner: Callable[[], PictureLearner]
     names: Callable[[], frozenset[str]]
-    improvements: Improvements | None = None
+    improvements: ImprovementRunner | None = None
 
     def add_picture(
         self, picture: bytes, texts: Mapping[str, str], crop: Crop | None = None

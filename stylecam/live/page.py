@@ -16,7 +16,7 @@ from stylecam.control.http.context import ServerContext
 from stylecam.control.http.instances import socket_path
 from stylecam.control.http.server import Server
 from stylecam.control.http.thumbnails import Thumbnails
-from stylecam.control.own_styles import Improvements, OwnStyles
+from stylecam.control.own_styles import ImprovementRunner, OwnStyles
 from stylecam.control.state import LiveState
 from stylecam.engines.autotune import sample_picture
 from stylecam.errors import ServerUnavailableError, UsageError
@@ -68,7 +68,7 @@ def server_context(
     describe: Callable[[LiveState], dict[str, Any]],
     report: Callable[[], dict[str, Any]],
     hotkeys: Mapping[str, str],
-    improvements: Improvements,
+    improvements: ImprovementRunner,
 ) -> ServerContext:
     """Return what the server may know of a session.
 

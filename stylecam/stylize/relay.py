@@ -58,7 +58,7 @@ class Call(Protocol):
         ...
 
 
-class Server(Protocol):
+class PaintingServer(Protocol):
     """What a relay needs of `stylecam.engines.remote.RemoteEngine`."""
 
     device: str
@@ -134,7 +134,11 @@ class Relay(Generic[T]):
     """The frames that are on their way to one server. Used by the style thread; any thread may ask for `figures`."""
 
     def __init__(
-        self, server: Server, pool: SessionPool, make_sessions: Callable[[SessionPool], SessionChooser], clock: Clock
+        self,
+        server: PaintingServer,
+        pool: SessionPool,
+        make_sessions: Callable[[SessionPool], SessionChooser],
+        clock: Clock,
     ) -> None:
         """Send frames to `server`, whose sessions `pool` builds.
 

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from stylecam.control.command import Command
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.errors import ObsUnavailableError, UsageError
 from stylecam.utils.message import Message
 from stylecam.utils.optional import load

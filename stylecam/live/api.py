@@ -10,7 +10,7 @@ from dataclasses import fields
 from types import TracebackType
 from typing import Any
 
-from stylecam.control.commands import CommandResult
+from stylecam.control.command_queue import CommandResult
 from stylecam.control.state import LiveState
 from stylecam.errors import SessionNotOpenError, UsageError
 from stylecam.live.report import SessionReport

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.live.pipeline import Pipeline
 from stylecam.media.frame import Size

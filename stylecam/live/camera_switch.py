@@ -9,7 +9,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import partial
 from typing import Any
 
-from stylecam.control.commands import CommandQueue, PendingCommand
+from stylecam.control.command_queue import CommandQueue, PendingCommand
 from stylecam.errors import CommandRefusedError, SourceError, StylecamError
 from stylecam.live.capture import Capture
 from stylecam.live.context import PipelineContext

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from stylecam.control.commands import CommandQueue, PendingCommand
+from stylecam.control.command_queue import CommandQueue, PendingCommand
 from stylecam.errors import CommandRefusedError, UsageError
 from stylecam.live.context import PipelineContext
 from stylecam.live.outputs import Outputs

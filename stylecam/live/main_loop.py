@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stylecam.control.command import Command
-from stylecam.control.commands import AutoCycle, CommandQueue
+from stylecam.control.command_queue import AutoCycle, CommandQueue
 from stylecam.control.keyboard.bindings import HELP_KEYS, command_for_key
 from stylecam.control.keyboard.global_hotkeys import Keyboard
 from stylecam.live.kept_cover import KeptCover

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from stylecam.control.commands import CommandResult
+from stylecam.control.command_queue import CommandResult
 from stylecam.utils.message import Message, message_of
 
 if TYPE_CHECKING:

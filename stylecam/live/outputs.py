@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from stylecam.control.commands import CommandQueue, PendingCommand
+from stylecam.control.command_queue import CommandQueue, PendingCommand
 from stylecam.errors import CommandRefusedError, SinkError, SinkUnavailableError, StylecamError
 from stylecam.live.context import PipelineContext
 from stylecam.live.publisher import Publisher, SinkRunner

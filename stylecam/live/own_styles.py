@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from stylecam.control.commands import CommandQueue, PendingCommand
+from stylecam.control.command_queue import CommandQueue, PendingCommand
 from stylecam.models.own_folder import OwnStyleFolder
 from stylecam.utils.message import Message
 

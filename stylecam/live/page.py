@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.http.address import Address, seen_from_outside, url
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.instances import socket_path

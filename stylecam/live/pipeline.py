@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.live.capture import Capture
 from stylecam.live.context import PipelineContext

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.errors import SinkError, SinkLostError, WindowClosedError
 from stylecam.live.context import PipelineContext

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 
 from stylecam.control.command import Command
-from stylecam.control.commands import CommandQueue, PendingCommand
+from stylecam.control.command_queue import CommandQueue, PendingCommand
 from stylecam.errors import CommandRefusedError, SinkError, StylecamError
 from stylecam.live.config.keeper import ConfigKeeper
 from stylecam.live.context import PipelineContext

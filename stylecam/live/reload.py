@@ -10,7 +10,7 @@ from typing import Any
 from stylecam.control.action_context import ActionContext
 from stylecam.control.actions import ACTIONS
 from stylecam.control.command import Command
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.keyboard.bindings import Bindings, bind
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 
 from stylecam.control.command import Command
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.http.server import Server
 from stylecam.control.keyboard.bindings import bind
 from stylecam.control.keyboard.global_hotkeys import Keyboard

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from stylecam.control.commands import CommandQueue, PendingCommand
+from stylecam.control.command_queue import CommandQueue, PendingCommand
 from stylecam.live.camera_switch import CameraSwitcher
 from stylecam.live.context import PipelineContext
 from stylecam.live.format_switch import FormatSwitcher

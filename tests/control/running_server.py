@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.http.address import HOST, Address
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.instances import Instance, current_instance, registered

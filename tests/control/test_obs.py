@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from stylecam.control.command import Command
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.obs import ObsAddress, SceneFollower
 from stylecam.control.state import LiveState
 from stylecam.errors import ObsUnavailableError, UsageError

@@ -15,7 +15,7 @@ PARENT_MB, SANDBOX_MB = 400, 1500
 @pytest.mark.parametrize(("kind", "count"), [("image", 200), ("playlist", 80), ("onnx", 25), ("onnx-import", 10)])
 def test_damaged_files_neither_end_the_program_nor_open_anything_else(kind: str, count: int) -> None:
     if kind.startswith("onnx"):
-        pytest.importorskip("torch", reason='importing needs torch: pip install "stylecam[import]"')
+        pytest.importorskip("onnx", reason='importing needs onnx: pip install "stylecam[import]"')
     figures = fuzz(kind, seed=1, first=0, count=count)
     assert figures.files == count
     assert (figures.parent_crashes, figures.unexpected, figures.hangs, figures.opened_outside) == ([], [], [], [])

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stylecam.control.commands import CommandResult
+from stylecam.control.command_queue import CommandResult
 from stylecam.errors import CameraBusyError, CameraNotFoundError, CommandRefusedError
 from stylecam.live import camera_switch
 from stylecam.live.session import Session

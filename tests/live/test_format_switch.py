@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import pytest
 
-from stylecam.control.commands import CommandResult
+from stylecam.control.command_queue import CommandResult
 from stylecam.errors import CommandRefusedError, EngineRunError, UsageError
 from stylecam.live.publisher import SinkRunner
 from stylecam.live.reload import Reloader

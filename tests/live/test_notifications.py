@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from stylecam.control.commands import CommandResult
+from stylecam.control.command_queue import CommandResult
 from stylecam.control.http.server import Server
 from stylecam.control.state import LiveState
 from stylecam.errors import UsageError

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from stylecam.control.command import Command
-from stylecam.control.commands import CommandQueue, CommandResult, PendingCommand
+from stylecam.control.command_queue import CommandQueue, CommandResult, PendingCommand
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, SinkLostError, SinkUnavailableError, UsageError
 from stylecam.live.outputs import Outputs

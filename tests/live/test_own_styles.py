@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.errors import StyleNotFoundError, UsageError
 from stylecam.live.own_styles import POLL_S, OwnStyleWatcher

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from stylecam.control.command import Command
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.errors import SourceLostError
 from stylecam.live.pipeline import Pipeline

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.errors import SinkError, SinkLostError, SinkUnavailableError
 from stylecam.live.picture_chooser import PictureChooser

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stylecam.control.command import Command
-from stylecam.control.commands import CommandQueue, CommandResult, PendingCommand
+from stylecam.control.command_queue import CommandQueue, CommandResult, PendingCommand
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, ConfigError, StylecamError, UsageError
 from stylecam.live import recording as recording_module

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stylecam.control.command import Command
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.keyboard.bindings import Bindings
 from stylecam.control.state import LiveState
 from stylecam.errors import ConfigError, StylecamError

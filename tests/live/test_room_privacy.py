@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from stylecam.control.command import Command
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.engines.base import Engine, InferenceSession, Mask, StyleInput
 from stylecam.errors import EngineRunError

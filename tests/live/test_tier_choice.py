@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.engines.base import Engine
 from stylecam.errors import EngineRunError, UsageError
 from stylecam.live.settings import Settings

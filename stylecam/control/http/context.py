@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.http.thumbnails import Thumbnails
 from stylecam.control.own_styles import OwnStyles
 from stylecam.control.state import LiveState

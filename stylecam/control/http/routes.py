@@ -12,7 +12,7 @@ from aiohttp import web
 
 from stylecam.control.actions import ACTIONS
 from stylecam.control.command import Command
-from stylecam.control.commands import CommandQueue, CommandResult
+from stylecam.control.command_queue import CommandQueue, CommandResult
 from stylecam.control.http.auth import error_response, socket_of
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.language import language_of

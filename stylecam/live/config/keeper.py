@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stylecam.control.command import Command
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, UsageError
 from stylecam.live.config.file import PRESET_OPTIONS

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.http.before import INTERVAL_S, BeforeRoutes
 from stylecam.control.http.context import ServerContext
 from stylecam.control.state import LiveState

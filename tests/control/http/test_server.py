@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.http import instances
 from stylecam.control.http import server as server_module
 from stylecam.control.http.address import HOST, Address

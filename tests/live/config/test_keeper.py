@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stylecam.control.commands import CommandQueue
+from stylecam.control.command_queue import CommandQueue
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, ConfigError, StylecamError, StyleNotFoundError, UsageError
 from stylecam.live.config.file import parse

@@ -11,7 +11,7 @@ import pytest
 
 from stylecam.control.actions import ACTIONS
 from stylecam.control.command import Command
-from stylecam.control.commands import AutoCycle, CommandQueue, CommandResult, PendingCommand
+from stylecam.control.command_queue import AutoCycle, CommandQueue, CommandResult, PendingCommand
 from stylecam.control.state import LiveState
 from stylecam.errors import CommandRefusedError, StyleNotFoundError, UsageError
 from stylecam.models.catalog import Catalog

@@ -190,7 +190,7 @@ class CommandQueue:
         removed comes the most similar one of its network, never the plain camera.
         """
         with self._lock:
-            before = self._catalog.all_cards
+            before = self._catalog.content
             self._catalog.own_styles = tuple(styles)
             self.own_look = self.own_look.followed(self._catalog, before)
             look = self._state.look.followed(self._catalog, before)
@@ -248,7 +248,7 @@ class CommandQueue:
             _LOG.exception("the command %s failed", command)
             pending.refuse(error)
             return
-        self._state = replace(changed, version=self._state.version + 1)
+        self._state = replace(changed, version=self._state.version + 1, commands=self._state.commands + 1)
         for listener in self._listeners:
             listener(self._state)
         if action.deferred:

@@ -20,7 +20,8 @@ class LiveState:
         resting: keep the camera off, whoever watches.
         panic: show a still picture instead of anything else.
         cycle_s: seconds after which the next style comes by itself, or None.
-        version: grows with each command.
+        version: grows with each change, also of what own styles have learned.
+        commands: how many commands there were.
     """
 
     look: Look = field(default_factory=Look)
@@ -30,6 +31,7 @@ class LiveState:
     panic: bool = False
     cycle_s: float | None = None
     version: int = 0
+    commands: int = 0
 
     @property
     def visible_look(self) -> Look:

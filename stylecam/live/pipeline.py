@@ -164,7 +164,10 @@ class Pipeline:
         if state.version != self._version:
             self._version, self._settled_at = state.version, self._clock.now() + SETTLE_S
         frame = frame or self._held_frame(state)
-        if frame is None or (state.frozen and self.publisher.chooser.holds_picture(state)):
+        if state.frozen and self.publisher.chooser.holds_picture(state):
+            self._stylizer.pause()  # what is on its way is from the moment of the freeze
+            return
+        if frame is None:
             return
         started = self._clock.now()
         over_budget = self._context.cpu_budget.is_exceeded(started, self._clock.process_time())

@@ -44,7 +44,7 @@ class Viewers:
         self._idle_after_s = idle_after_s
         self._updated_at = float("-inf")
         self._watched_at = self._commanded_at = now
-        self._version = state().version
+        self._commands = state().commands
 
     def add(self, sink: Sink) -> None:
         """Ask `sink` too from now on. Any thread may call it."""
@@ -82,8 +82,8 @@ class Viewers:
 
     def _decide(self, now: float) -> bool:
         state = self._state()
-        if state.version != self._version:
-            self._version, self._commanded_at = state.version, now
+        if state.commands != self._commands:
+            self._commands, self._commanded_at = state.commands, now
         if state.resting:
             return False
         if self._watched(now) or self._always_on:

@@ -9,8 +9,6 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.card import StyleCard, cards_called, cards_titled, normalized_name, read_cards, title_key
 from stylecam.models.model import Model
@@ -25,7 +23,7 @@ from stylecam.utils import paths
 from stylecam.utils.text import printable, read_share
 
 
-class _Content(NamedTuple):
+class CatalogContent(NamedTuple):
     """What a catalog holds at one moment: the networks by the stem of their files, and the cards of their styles."""
 
     models: dict[str, Model]
@@ -48,7 +46,7 @@ class Catalog:
     def __init__(self, models: Iterable[Model] = ()) -> None:
         self._banks: dict[str, Model] = {}
         self._own: tuple[OwnStyle, ...] = ()
-        self._content = _Content({}, ())
+        self._content = CatalogContent({}, ())
         self._pairing: dict[str, Model] = {}
         self._file_problems: list[str] = []
         self._own_problems: list[str] = []
@@ -95,6 +93,11 @@ class Catalog:
         return cards
 
     @property
+    def content(self) -> CatalogContent:
+        """Everything that is there now; it does not change when own styles do. Any thread may ask."""
+        return self._content
+
+    @property
     def own_styles(self) -> tuple[OwnStyle, ...]:
         """The user's own styles; setting them changes no network. Any thread may do so.
 
@@ -107,37 +110,6 @@ class Catalog:
         self._own = tuple(styles)
         self._assemble()
 
-    def successor(self, mix: StyleMix, before: Sequence[StyleCard]) -> StyleMix:
-        """Return what `mix`, made when the catalog had the cards `before`, is now: the same names with today's rows.
-
-        A style that was removed leaves a blend. One that is painted alone is replaced by the most similar style of its
-        network: a renamed one by itself.
-        """
-        network = next((model for model in self._networks() if model.key == mix.model.key and model.body), None)
-        if network is None:
-            return mix
-        banks, cards = self._content.models, self._content.cards
-        of_network = [card for card in cards if banks[card.bank].key == network.key]
-        there: dict[str, list[StyleCard]] = {}
-        for name in mix.shares:
-            old = [
-                card
-                for card in cards_called(name, before)
-                if card.bank in banks and banks[card.bank].key == network.key
-            ]
-            now = [card for card in of_network if any(card.full_name == each.full_name for each in old)]
-            if not old:  # of a file that is in no folder of styles
-                return mix
-            if now:
-                there[name] = now
-        if not there:
-            return min(map(self.mix_of, of_network), key=lambda other: _distance(other, mix), default=mix)
-        if mix.blend:
-            shares = {name: share for name, share in mix.shares.items() if name in there}
-            found = self._blend_in(network, there, shares)
-            return self.mix_of(next(iter(there.values()))[0]) if found is None or len(shares) < 2 else found
-        return replace(self.mix_of(there[mix.label][0]), label=mix.label)
-
     def _assemble(self) -> None:
         """Put the own styles to the first bank of each body, and take over the new content in one step."""
         bodies = {model.body for model in self._banks.values() if model.body}
@@ -148,7 +120,7 @@ class Catalog:
                 model = with_own_styles(model, self._own, bodies, problems)
             models[stem] = model
         cards = tuple(card for model in models.values() for card in read_cards(model))
-        self._content, self._own_problems = _Content(models, cards), problems
+        self._content, self._own_problems = CatalogContent(models, cards), problems
 
     @property
     def problems(self) -> list[str]:
@@ -260,7 +232,7 @@ class Catalog:
         Raises:
             UsageError: no network has both, or it cannot paint two styles in one picture.
         """
-        for network in (person.model, room.model, *self._networks()):
+        for network in (person.model, room.model, *self.networks):
             sides = [side for mix in (person, room) if (side := self._mix_in(network, mix)) is not None]
             if len(sides) == 2:
                 if network.key not in self._pairing:
@@ -283,9 +255,9 @@ class Catalog:
             candidates = {name: self._find(name) for name in mix.shares}
         except StyleNotFoundError:  # of a file that is in no folder of styles
             return None
-        return self._blend_in(network, candidates, mix.shares)
+        return self.blend_in(network, candidates, mix.shares)
 
-    def _blend_in(
+    def blend_in(
         self, network: Model, candidates: Mapping[str, Sequence[StyleCard]], shares: Mapping[str, float]
     ) -> StyleMix | None:
         """Return the blend of these styles, the first candidate for each, as `network` paints it; None if it cannot."""
@@ -328,14 +300,15 @@ class Catalog:
                 f"the weights of the blend {text!r} sum to nothing that can be shared out; write a:0.6,b:0.4"
             )
         candidates = {name: self._find(name) for name in parts}
-        for network in self._networks():
-            mix = self._blend_in(network, candidates, parts)
+        for network in self.networks:
+            mix = self.blend_in(network, candidates, parts)
             if mix is not None:
                 return mix
         banks = "; ".join(f"{name} in {', '.join(c.bank for c in cards)}" for name, cards in candidates.items())
         raise UsageError(f"{text!r} cannot be blended, only styles of one network can, or added to it: {banks}")
 
-    def _networks(self) -> list[Model]:
+    @property
+    def networks(self) -> list[Model]:
         """Return each network, those of the preferred tier first; banks with one body are one network."""
         tier, networks = self.tier, dict[str, Model]()
         for model in self._content.models.values():
@@ -360,10 +333,6 @@ class Catalog:
         """Return all cards of that title, the preferred one first."""
         tier = self.tier
         return sorted(cards_titled(title, self._content.cards), key=lambda card: card.tier != tier)
-
-
-def _distance(one: StyleMix, other: StyleMix) -> float:
-    return float(np.square(one.values - other.values).sum())
 
 
 def _bank_of(mixes: Sequence[StyleMix]) -> Model:

@@ -242,13 +242,18 @@ class FrameStylizer:
         self._person.forget()
         self._faces.forget()
 
+    def pause(self) -> None:
+        """Give up the frames that are on their way to a server, whose answers would be old when painting goes on."""
+        self._sent_inputs = None
+        if self._relay is not None:
+            self._relay.drop()
+
     def _forget_paintings(self) -> None:
         """Forget the paintings before: the next one must not fade in over them, nor over a camera picture."""
         self._transition.reset()
         self._postprocessor.reset()
-        self._last = self._last_inputs = self._sent_inputs = self._busy_at = None
-        if self._relay is not None:
-            self._relay.drop()
+        self._last = self._last_inputs = self._busy_at = None
+        self.pause()
 
     def _unpainted(self, view: FrameView, frame: Frame, look: Look) -> StyledFrame | None:
         """Return the camera picture or, for a look that hides the room, the person before what hides it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,8 +14,7 @@ from stylecam.utils.message import Message
 from stylecam.utils.options import LOOK, option, options_of
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
-    from stylecam.models.card import StyleCard
-    from stylecam.models.catalog import Catalog
+    from stylecam.models.catalog import Catalog, CatalogContent
     from stylecam.models.style_mix import StyleMix
 
 Preset = Mapping[str, Any]
@@ -189,16 +188,18 @@ class Look(LookSettings):
         both = self.mix is not None and self.room_mix is not None
         return replace(self, pair=catalog.pair(self.mix, self.room_mix) if both else None)  # type: ignore[arg-type]
 
-    def followed(self, catalog: Catalog, before: Sequence[StyleCard]) -> Look:
-        """Return this look with what its styles are now that `catalog` has others than the cards `before`.
+    def followed(self, catalog: Catalog, before: CatalogContent) -> Look:
+        """Return this look with what its styles are now that `catalog` has others than `before`.
 
-        See `Catalog.successor`. Where the new ones cannot be painted in one picture, the look stays as it is: it goes
-        on to be painted, whatever the catalog has.
+        See `stylecam.models.succession`. Where the new ones cannot be painted in one picture, the look stays as it is:
+        it goes on to be painted, whatever the catalog has.
         """
-        mix = None if self.mix is None else catalog.successor(self.mix, before)
+        from stylecam.models.succession import successor  # which needs NumPy
+
+        mix = None if self.mix is None else successor(self.mix, before, catalog)
         room, room_mix = self.room, self.room_mix
         if room_mix is not None:
-            room_mix = catalog.successor(room_mix, before)
+            room_mix = successor(room_mix, before, catalog)
             if room_mix.label != self.room_mix.label:  # type: ignore[union-attr]
                 room = replace(room, style=room_mix.label)
         try:

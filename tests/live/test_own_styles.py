@@ -141,6 +141,21 @@ def test_a_renamed_style_is_painted_on(run: Fixture) -> None:
     assert (look.label, run.value(look.mix)) == ("port", 5)
 
 
+def test_a_renamed_style_stays_in_a_blend(run: Fixture) -> None:
+    run.paint("wave:0.25,harbor:0.75")
+    (run.folder / "harbor.style").rename(run.folder / "port.style")
+    look = run.look()
+    assert (look.label, run.value(look.mix)) == ("wave:0.25,port:0.75", 4)
+
+
+def test_what_a_style_learns_is_no_command(run: Fixture) -> None:
+    run.paint("harbor")
+    before = run.control.state
+    run.write("harbor", 9.0)
+    run.look()
+    assert (run.control.state.commands, run.control.state.version) == (before.commands, before.version + 1)
+
+
 def test_a_removed_style_leaves_a_blend(run: Fixture) -> None:
     for blend, left in (("wave:0.25,kiss:0.25,harbor:0.5", "wave:0.5,kiss:0.5"), ("wave:0.5,harbor:0.5", "wave")):
         run.write("harbor", 5.0)

@@ -120,6 +120,17 @@ def test_a_picture_frozen_and_freed_moves_again(stepped: SteppedPipeline) -> Non
     assert stepped.newest.index == 8
 
 
+def test_what_was_on_its_way_when_the_picture_was_frozen_is_given_up(
+    stepped: SteppedPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stepped.step(3)
+    given_up = threading.Event()
+    monkeypatch.setattr(stepped.pipeline._stylizer, "pause", given_up.set)
+    stepped.press("freeze")
+    stepped.step()
+    assert given_up.is_set()
+
+
 def test_while_frozen_the_published_rate_is_held(stepped: SteppedPipeline) -> None:
     stepped.press("freeze")
     stepped.step(90)

@@ -30,7 +30,7 @@ class SteppedViewers:
         return self.viewers.watching
 
     def press(self, resting: bool = False) -> None:
-        self.state = replace(self.state, version=self.state.version + 1, resting=resting)
+        self.state = replace(self.state, commands=self.state.commands + 1, resting=resting)
 
 
 def test_at_the_start_the_camera_is_on() -> None:

@@ -211,6 +211,15 @@ def test_an_answer_after_that_of_a_later_frame_is_dropped(camera: RemoteCamera) 
     assert any(call.cancelled for call in camera.server.calls)
 
 
+def test_after_a_pause_no_picture_from_before_it_is_shown(camera: RemoteCamera) -> None:
+    camera.server.delay_s = lambda _: 0.05
+    camera.film(20)
+    camera.stylizer.pause()
+    camera.clock.advance(5.0)
+    camera.next_at, last_before = camera.clock.now(), camera.index
+    assert [styled.frame.index for styled in camera.film(5)][0] > last_before
+
+
 def test_this_computer_takes_over_within_200_ms_of_a_server_that_is_silent(camera: RemoteCamera) -> None:
     camera.film(20)
     camera.server.delay_s = lambda _: 60.0

@@ -217,7 +217,7 @@ def test_after_a_pause_no_picture_from_before_it_is_shown(camera: RemoteCamera) 
     camera.stylizer.pause()
     camera.clock.advance(5.0)
     camera.next_at, last_before = camera.clock.now(), camera.index
-    assert [styled.frame.index for styled in camera.film(5)][0] > last_before
+    assert min(styled.frame.index for styled in camera.film(5)) > last_before
 
 
 def test_this_computer_takes_over_within_200_ms_of_a_server_that_is_silent(camera: RemoteCamera) -> None:

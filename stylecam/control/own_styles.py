@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from stylecam.errors import CommandRefusedError, SinkUnavailableError, StyleNotFoundError, UsageError
-from stylecam.models.own_style import MAX_TEXT_LENGTH, SUFFIX, OwnStyle, changing, short_name
+from stylecam.models.own_style import MAX_TEXT_LENGTH, SUFFIX, OwnStyle, changing, free_name, short_name
 from stylecam.utils.message import Message
 from stylecam.utils.text import printable
 
@@ -89,13 +90,13 @@ class OwnStyles:
             SinkUnavailableError: it cannot be written.
         """
         title = _text(texts, "title") or _text(texts, "name") or "Own painting"
-        name = self._free_name(title) if not texts.get("name") else self._checked_name(texts["name"])
+        name = self._checked_name(texts["name"]) if texts.get("name") else short_name(title)
         notes: list[str] = []
         style = self.learner().learn(
             picture, name=name, title=title, artist=_text(texts, "artist"), licence=_text(texts, "licence"), crop=crop,
             note=notes.append,
         )  # fmt: skip
-        return self._write(style), notes
+        return self._keep(style), notes
 
     def add_file(self, data: bytes) -> OwnStyle:
         """Keep the style in the file content `data`; where its name is taken it gets another one.
@@ -104,8 +105,7 @@ class OwnStyles:
             ModelFormatError: `data` is damaged, or is no such file.
             SinkUnavailableError: it cannot be written.
         """
-        style = self.learner().redraft(OwnStyle.parse(Message("the file"), data))
-        return self._write(replace(style, name=self._free_name(style.name)))
+        return self._keep(self.learner().redraft(OwnStyle.parse(Message("the file"), data)))
 
     def find(self, name: str) -> OwnStyle:
         """Return the own style `name`, which is that of its file: a copy may still have the other's name in it.
@@ -157,10 +157,16 @@ class OwnStyles:
         except OSError as error:
             raise _unwritable(path, error) from error
 
+    def _keep(self, style: OwnStyle) -> OwnStyle:
+        """Write a new style, under another name where its own is taken by now."""
+        with contextlib.suppress(OSError):  # writing says so
+            self.folder.mkdir(parents=True, exist_ok=True)
+        with changing(self.folder / style.name):
+            return self._write(replace(style, name=free_name(style.name, self._taken())))
+
     def _write(self, style: OwnStyle) -> OwnStyle:
         path = self.folder / f"{style.name}{SUFFIX}"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             style.write(path)
         except OSError as error:
             raise _unwritable(path, error) from error
@@ -171,10 +177,6 @@ class OwnStyles:
         if name in self._taken():
             raise CommandRefusedError(f"a style is called {name} already; choose another name")
         return name
-
-    def _free_name(self, title: str) -> str:
-        taken = self._taken()
-        return next(name for n in range(1, len(taken) + 3) if (name := short_name(title, n)) not in taken)
 
     def _taken(self) -> frozenset[str]:
         return self.names() | {"none"} | {path.stem for path in self.folder.glob("*.*")}

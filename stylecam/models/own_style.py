@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -193,6 +194,11 @@ def short_name(text: str, number: int = 1) -> str:
     """Return a name for a style called `text`: a slug, not too long for a file; from 2 on it ends in `number`."""
     end = "" if number == 1 else f"_{number}"
     return slug(text)[: MAX_NAME_LENGTH - len(end)].rstrip("_") + end
+
+
+def free_name(text: str, taken: Container[str]) -> str:
+    """Return the first name for a style called `text` that is not `taken`, see `short_name`."""
+    return next(name for number in itertools.count(1) if (name := short_name(text, number)) not in taken)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from stylecam.errors import ModelFormatError, StyleNotFoundError, UsageError
 from stylecam.models.card import StyleCard, card_entries, read_cards, slug
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
-from stylecam.models.own_style import MAX_NAME_LENGTH, SUFFIX, OwnStyle, changing, short_name
+from stylecam.models.own_style import MAX_NAME_LENGTH, SUFFIX, OwnStyle, changing, free_name
 from stylecam.models.rewrite.row_input import row_form
 from stylecam.models.rewrite.style_rows import StyleRows, bank_of_rows
 from stylecam.models.takeover import own_styles_of
@@ -67,9 +67,7 @@ class UserStyles:
         """
         if len(name) > MAX_NAME_LENGTH:
             raise UsageError(f"{name[:40]}… is too long for a name; {MAX_NAME_LENGTH} letters at most")
-        catalog = self.catalog()
-        taken = {"none", *(card.name for card in catalog.all_cards), *(model.path.stem for model in catalog.models)}
-        if name in taken or self._path(name).exists() or self._path(name, SUFFIX).exists():
+        if name in self._taken() or self._path(name).exists() or self._path(name, SUFFIX).exists():
             raise _name_taken(name)
 
     def add(self, name: str, data: bytes) -> tuple[StyleCard, ...]:
@@ -100,9 +98,10 @@ class UserStyles:
         Raises:
             UsageError: the name is taken, or the folder cannot be written.
         """
-        self.check_free(style.name)
         path = self._path(style.name, SUFFIX)
-        self._write(path, style.encode())
+        with changing(path):
+            self.check_free(style.name)
+            self._write(path, style.encode())
         return path
 
     def add_style(self, style: OwnStyle) -> tuple[StyleCard, ...]:
@@ -174,9 +173,13 @@ class UserStyles:
 
     def _free(self, name: str, leaving: Collection[str] = ()) -> str:
         """Return `name`, or `name`_2 and so on where that is taken by something else than the banks `leaving`."""
-        taken = {card.name for card in self.catalog().all_cards if card.own or card.bank not in leaving}
-        names = (short_name(name, number) for number in range(1, 10_000))
-        return next(each for each in names if each not in taken and not self._path(each, SUFFIX).exists())
+        return free_name(name, self._taken(leaving) | {path.stem for path in self._folder.glob(f"*{SUFFIX}")})
+
+    def _taken(self, leaving: Collection[str] = ()) -> set[str]:
+        """Return the names of all styles and networks, without the banks `leaving`."""
+        catalog = self.catalog()
+        cards = (card.name for card in catalog.all_cards if card.own or card.bank not in leaving)
+        return {"none", *cards, *(model.path.stem for model in catalog.models if model.path.stem not in leaving)}
 
     def _cards_of(self, paths: Sequence[Path]) -> tuple[StyleCard, ...]:
         names = {path.stem for path in paths}

@@ -7,9 +7,6 @@ one scale for each output channel. They expect blue, green and red from 0 to 255
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from stylecam.models.catalog import shipped_models
 from stylecam.models.model import Model
 from stylecam.models.onnx import proto, wire
 from stylecam.models.onnx.proto import FloatArray, Node
+from stylecam.utils.npz import read_npz
 
 LAYERS = (
     *("conv1_1", "conv1_2", "pool"),
@@ -53,15 +51,14 @@ def read_weights(path: Path) -> dict[str, FloatArray]:
         ModelFormatError: the file is missing or damaged.
     """
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
-            arrays = {name: stored[name].astype(np.float32) for name in stored.files}
+        arrays = {name: values.astype(np.float32) for name, values in read_npz(path).items()}
         weights = {}
         for layer in LAYERS:
             if layer != "pool":
                 scale = arrays[f"{layer}.scale"]
                 weights[f"{layer}.w"] = arrays[f"{layer}.w"] * scale[:, None, None, None]
                 weights[f"{layer}.b"] = arrays[f"{layer}.b"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise ModelFormatError(f"{path} is missing or damaged ({error}); install stylecam again") from error
     return weights
 

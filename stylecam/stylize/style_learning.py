@@ -11,7 +11,7 @@ from stylecam.errors import ModelFormatError, StylecamError
 from stylecam.media.frame import Image
 from stylecam.models.card import title_of
 from stylecam.models.catalog import shipped_models
-from stylecam.models.own_style import SUFFIX, LearnedRows, OwnStyle, short_name
+from stylecam.models.own_style import SUFFIX, LearnedRows, OwnStyle, changing, short_name
 from stylecam.models.user_styles import UserStyles
 from stylecam.stylize.face_detector import BlazeFace, Square
 from stylecam.stylize.style_picture import StylePicture
@@ -142,11 +142,13 @@ def redraft_folder(folder: Path) -> tuple[str, ...]:
     bodies = predicted_bodies() if files else frozenset()
     for path in files:
         try:
-            style = OwnStyle.read(path)
-            if style.picture and not bodies <= set(style.rows):
-                learner = learner or StyleLearner()
+            if not _lacks_rows(OwnStyle.read(path), bodies):
+                continue
+            learner = learner or StyleLearner()
+            with changing(path):
+                style = OwnStyle.read(path)  # again, as it may have been changed meanwhile
                 learner.redraft(style).write(path)
-                redrafted.append(style.name)
+            redrafted.append(style.name)
         except ModelFormatError:
             continue  # the catalog says so
         except (StylecamError, OSError) as error:
@@ -156,6 +158,11 @@ def redraft_folder(folder: Path) -> tuple[str, ...]:
                 )
             )
     return tuple(redrafted)
+
+
+def _lacks_rows(style: OwnStyle, bodies: frozenset[str]) -> bool:
+    """Return whether rows for some of `bodies` can be predicted that `style` does not have."""
+    return bool(style.picture) and not bodies <= set(style.rows)
 
 
 def style_name(picture: Path | bytes, name: str | None = None) -> str:

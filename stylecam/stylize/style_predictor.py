@@ -6,11 +6,8 @@ its manner (Ghiasi et al. 2017, https://arxiv.org/abs/1705.06830). It was traine
 
 from __future__ import annotations
 
-import io
 import json
 import math
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +20,7 @@ from stylecam.media.transforms import resize, to_tensor
 from stylecam.models import vgg
 from stylecam.models.catalog import shipped_models
 from stylecam.models.onnx.proto import FloatArray
+from stylecam.utils.npz import read_npz
 
 AREAS = (2**17, 2**15)
 """Pixels of the two sizes at which a painting is looked at."""
@@ -30,7 +28,7 @@ _LONGEST = 2.5
 """Pictures that are longer than this many times their short side are squeezed."""
 LIMIT = 4.0
 """Statistics further from their mean than so many deviations count as that far."""
-_DAMAGES = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error)
+_DAMAGE_ERRORS = (OSError, ValueError, KeyError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -74,11 +72,10 @@ class StylePredictor:
         """
         path = predictor_path()
         try:
-            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
-                arrays = {name: _values(stored, name) for name in stored.files if name.endswith(_STORED)}
-                bodies = tuple(json.loads(str(stored["bodies"])))
-            return cls(arrays, bodies, vgg.read_weights(vgg.shipped_vgg()))
-        except _DAMAGES as error:
+            stored = read_npz(path)
+            arrays = {name: _values(stored, name) for name in stored if name.endswith(_STORED)}
+            return cls(arrays, tuple(json.loads(str(stored["bodies"]))), vgg.read_weights(vgg.shipped_vgg()))
+        except _DAMAGE_ERRORS as error:
             raise ModelFormatError(f"{path} is missing or damaged ({error}); install stylecam again") from error
 
     def rows(self, picture: Image) -> dict[str, FloatArray]:
@@ -117,9 +114,8 @@ def predicted_bodies() -> frozenset[str]:
     """
     path = predictor_path()
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return frozenset(json.loads(str(stored["bodies"])))
-    except _DAMAGES as error:
+        return frozenset(json.loads(str(read_npz(path, ["bodies"])["bodies"])))
+    except _DAMAGE_ERRORS as error:
         raise ModelFormatError(f"{path} is missing or damaged ({error}); install stylecam again") from error
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from stylecam.errors import TrainingDataError
 from stylecam.models.vgg import LAYERS, MEAN, TAPS, read_weights, shipped_vgg
 from stylecam.training.checkpoint import DAMAGED_FILE_ERRORS
 from stylecam.training.losses import gram
+from stylecam.utils.npz import read_npz
 from stylecam.utils.text import format_shape
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB, 0..1
@@ -124,16 +122,11 @@ def _convolution(name: str, stored: _Arrays, keys: tuple[str, str], before: int)
 def _arrays(name: str, file: Path) -> _Arrays:
     """Read an .npz file."""
     try:
-        data = file.read_bytes()
+        return read_npz(file)
     except OSError as error:
         raise TrainingDataError(f"{name} cannot be read: {error.strerror or error}; {_ADVICE}") from error
-    if not zipfile.is_zipfile(io.BytesIO(data)):  # NumPy would read it as another of its formats, or as a pickle
-        raise TrainingDataError(f"{name} is not an .npz file, or only a part of one; {_ADVICE}")
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
-        raise TrainingDataError(f"{name} is a damaged .npz ({error}); {_ADVICE}") from error
+    except ValueError as error:
+        raise TrainingDataError(f"{name} is {error}; {_ADVICE}") from error
 
 
 def _state(name: str, file: Path) -> _Arrays:

@@ -86,8 +86,14 @@ export class Gallery {
   // Ask for no picture of a style that is about to go, or, with a time, from then on.
   leave(name, due = Infinity) { if (this.#tiles.has(name)) this.#tiles.get(name).due = due; }
 
-  // Whether the painting is worn, perhaps with others.
-  wears(name) { return this.#worn().includes(name); }
+  // What is worn, as weights by name, if the painting is part of it.
+  worn_with(name) { return name in (this.#state?.weights ?? {}) ? this.#state.weights : null; }
+
+  // Wear a painting, or a blend, that was worn before.
+  wear_again(weights) {
+    const [name, second] = Object.keys(weights);
+    return second ? this.#ask("blend", { weights }) : this.#ask("select", { style: name });
+  }
 
   // Choose the painting as a click on its tile does.
   wear(name) { return this.#choose(name, false); }

@@ -147,7 +147,7 @@ export class Own {
   }
 
   // One after the other, as stylecam learns them. What is refused comes back with the reason, so that nothing is lost.
-  async #send_all(sent, wear = true) {
+  async #send_all(sent, wear = name => this.#gallery.wear(name)) {
     const refused = [];
     let added = 0, last = "";
     for (const item of sent) {
@@ -161,7 +161,7 @@ export class Own {
         if (words.length) this.#toast(words.join(". "));
       } catch (error) { refused.push({ ...item, refusal: error.message }); } finally { remove(); }
     }
-    if (last && wear) this.#gallery.wear(last);
+    if (last) wear(last);
     const pictures = refused.filter(item => item.title !== undefined);
     if (pictures.length) {
       this.#items.push(...pictures);
@@ -234,7 +234,7 @@ export class Own {
   }
 
   async #remove() {
-    const { name, title } = this.#style, worn = this.#gallery.wears(name);
+    const { name, title } = this.#style, worn = this.#gallery.worn_with(name);
     let file = null;
     this.#gallery.leave(name);
     const removed = await this.#carry_out(async () => {
@@ -250,7 +250,9 @@ export class Own {
     this.#undo = setTimeout(() => { at("removed").hidden = true; }, UNDO_MS);
     at("undo").onclick = () => {
       at("removed").hidden = true;
-      this.#send_all([{ file: new File([file], `${title}.style`), query: {} }], worn);
+      this.#send_all([{ file: new File([file], `${title}.style`), query: {} }], now => {
+        if (worn) this.#gallery.wear_again(Object.fromEntries(Object.entries(worn).map(([each, share]) => [each === name ? now : each, share])));
+      });
     };
   }
 

@@ -94,11 +94,14 @@ class TintSession(InferenceSession):
         painted = np.full(self._shape, person, np.float32)
         if mask is not None:
             painted[:, :, mask < 255] = room
-        return painted
+        return painted + self._engine.glass * (image - painted)
 
 
 class TintEngine(Engine):
-    """Makes `TintSession`s; each run calls `on_run` and advances `clock` by `cost_ms(megapixels)`."""
+    """Makes `TintSession`s; each run calls `on_run` and advances `clock` by `cost_ms(megapixels)`.
+
+    Through its paintings the picture shows by the share `glass`.
+    """
 
     name, device, version = "tint", "cpu", "1"
 
@@ -106,6 +109,7 @@ class TintEngine(Engine):
         self.clock = clock
         self.cost_ms = cost_ms
         self.on_run: Callable[[], None] = lambda: None
+        self.glass = 0.0
         self.levels: dict[str, tuple[float, ...]] = {}
         self.failing: set[str] = set()
         self.unloadable: set[str] = set()

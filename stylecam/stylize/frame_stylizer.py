@@ -35,7 +35,7 @@ from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.face import FaceTracker
 from stylecam.stylize.face_follower import FaceFollower
 from stylecam.stylize.governor import HEADROOM, Governor, Rung
-from stylecam.stylize.look import Exposure, Look
+from stylecam.stylize.look import Exposure, Look, Visibility
 from stylecam.stylize.mask import PersonMask, PersonMasker
 from stylecam.stylize.person import PersonCompositor
 from stylecam.stylize.postprocess.chain import FrameView, Postprocessor
@@ -369,7 +369,7 @@ class FrameStylizer:
         """
         began, inputs = self._clock.now(), job.inputs
         look, rung, frame = inputs.look, job.warm.rung, job.frame
-        before = None if self._last is None else self._last.painting
+        before = self._before(look)
         finished = self._postprocessor.apply(styled, job.view, inputs.step, before, look=look, detail=inputs.detail)
         painted = self._faces.clear(finished.image, job.view, job.clear)
         image, exposure = self._person.compose(painted, job.view, job.found, look, frame.captured_at)
@@ -383,6 +383,18 @@ class FrameStylizer:
         self._last_inputs = inputs if self._person.is_settled(look, job.found) else None
         self.result = StylizeResult(True, rung, job.governor.choose(now), detail=finished.detail_ms is not None)
         return _Picture(image, exposure, finished.image)
+
+    def _before(self, look: Look) -> Image | None:
+        """Return the picture before, over which the next one may fade in; None without one.
+
+        Where the room is hidden nothing of it is in there, as the person may now be where the room was.
+        """
+        if self._last is None or not look.hides_room:
+            return None if self._last is None else self._last.painting
+        if self._last.exposure.room is Visibility.HIDDEN:
+            return self._last.image
+        self._postprocessor.reset()
+        return None
 
     def _fail(self, job: _Job, error: Exception) -> None:
         """Take note that painting failed."""

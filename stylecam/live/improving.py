@@ -21,7 +21,7 @@ from stylecam.models.own_style import find_own_style
 from stylecam.utils import sandbox
 from stylecam.utils.file_lock import process_exists
 from stylecam.utils.files import write_json
-from stylecam.utils.message import Message
+from stylecam.utils.message import Message, unpacked
 from stylecam.utils.optional import require
 from stylecam.utils.process import ChildProcess
 from stylecam.utils.resources import usable_cores
@@ -263,7 +263,7 @@ def _child(command: Sequence[str], on_line: Callable[[str], None]) -> ChildProce
 def _after(before: Improvement, event: Mapping[str, Any]) -> Improvement:
     """Return the improvement after one line of the process, see `stylecam.training.improve_worker`."""
     if "error" in event:
-        return replace(before, ended=True, failed=True, seconds_left=None, message=str(event["error"]))
+        return replace(before, ended=True, failed=True, seconds_left=None, message=unpacked(event["error"]))
     if "done" in event:
         if not event["done"]:
             message = Message("stopped; what was learned is kept")

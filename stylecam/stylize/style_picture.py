@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from PIL import Image as Pillow
 from PIL import ImageCms
@@ -22,7 +21,7 @@ from stylecam.media.image_file import ANIMATED, ImageFile
 from stylecam.media.transforms import resize
 from stylecam.models.own_style import PICTURE_SIDE
 from stylecam.utils import sandbox
-from stylecam.utils.message import Message
+from stylecam.utils.message import Message, packed, unpacked
 
 MIN_SIDE = 64
 """The least pixels of the short side."""
@@ -85,7 +84,7 @@ class StylePicture:
                     )
                 answer = json.loads(Path(folder, _ANSWER).read_text())
                 if "error" in answer:
-                    raise SourceUnreadableError(Message(answer["error"], **answer["values"]))
+                    raise SourceUnreadableError(unpacked(answer["error"]))
                 jpeg = Path(folder, _PICTURE).read_bytes()
         except SourceUnreadableError:
             raise
@@ -96,7 +95,7 @@ class StylePicture:
                     name=name, reason=error.strerror or error,
                 )
             ) from error  # fmt: skip
-        return cls(jpeg, ImageFile.read(jpeg, live=True, name=name).image, tuple(map(Message, answer["notes"])))
+        return cls(jpeg, ImageFile.read(jpeg, live=True, name=name).image, tuple(map(unpacked, answer["notes"])))
 
 
 def check_crop(crop: Sequence[float] | None) -> Box | None:
@@ -124,17 +123,10 @@ def run_in_child(name: str) -> None:
     try:
         jpeg, notes = reduced(source, request["name"], request["crop"] and Box(*request["crop"]))
     except SourceUnreadableError as error:
-        (folder / _ANSWER).write_text(json.dumps(_packed(str(error))))
+        (folder / _ANSWER).write_text(json.dumps({"error": packed(str(error))}))
         return
     (folder / _PICTURE).write_bytes(jpeg)
-    (folder / _ANSWER).write_text(json.dumps({"notes": notes}))
-
-
-def _packed(text: str) -> dict[str, Any]:
-    """Return an error's text as plain values, so that the parent can translate it."""
-    if isinstance(text, Message):
-        return {"error": text.template, "values": {name: str(value) for name, value in text.values.items()}}
-    return {"error": text, "values": {}}
+    (folder / _ANSWER).write_text(json.dumps({"notes": list(map(packed, notes))}))
 
 
 def reduced(source: Path | bytes, name: str, crop: Box | None) -> tuple[bytes, list[str]]:

@@ -9,6 +9,7 @@ import cv2
 import torch
 
 from stylecam.errors import StylecamError, TrainingFailedError, UsageError
+from stylecam.utils.message import Message
 
 
 def pick_device(name: str, local_rank: int = 0) -> str:
@@ -61,4 +62,4 @@ def out_of_memory_as_error(advice: Callable[[], str]) -> Iterator[None]:
     except (MemoryError, RuntimeError, cv2.error) as error:
         if isinstance(error, StylecamError) or not is_out_of_memory(error):
             raise
-        raise TrainingFailedError(f"out of memory; {advice()}") from error
+        raise TrainingFailedError(Message("out of memory; {advice}", advice=advice())) from error

@@ -32,6 +32,7 @@ from stylecam.training.vgg import load_vgg
 from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.file_lock import try_lock
+from stylecam.utils.message import Message
 
 WRITE_EVERY_S = 20.0
 SHARES = {"rich": 2.0, "lean": 1.0}
@@ -82,7 +83,9 @@ class Improver:
         self._listener, self._stop, self._clock = listener, stop or threading.Event(), clock or SystemClock()
         self._style = OwnStyle.read(file)
         if not self._style.picture:
-            raise TrainingDataError(f"{self._style.name} has no picture to learn from; learn it from its picture again")
+            raise TrainingDataError(
+                Message("{name} has no picture to learn from; learn it from its picture again", name=self.name)
+            )
         with out_of_memory_as_error(self._memory_advice):
             self._learners = self._prepare(photos, vgg, device, bfloat16, bodies)
         self._started_with = {learner.body.rows.body: self._minutes_before(learner.body) for learner in self._learners}
@@ -136,7 +139,9 @@ class Improver:
             try:
                 self._loop()
             except NotFiniteError as error:
-                raise TrainingFailedError(f"{error}; {self._kept()}; start again") from error
+                raise TrainingFailedError(
+                    Message("{error}; {kept}; start again", error=error, kept=self._kept())
+                ) from error
 
     def _loop(self) -> None:
         malloc.keep_large_blocks()  # not earlier: looking at whole paintings took larger ones than a step does
@@ -184,9 +189,13 @@ class Improver:
         except ModelFormatError as error:
             if self._stop.is_set() and not self._file.exists():  # whoever removed it has stopped this, too
                 return False
-            raise TrainingFailedError(f"{self.name} is no longer there: {error}") from error
+            raise TrainingFailedError(
+                Message("{name} is no longer there: {reason}", name=self.name, reason=error)
+            ) from error
         if style.picture != self._style.picture:
-            raise TrainingFailedError(f"{self.name} was given another picture meanwhile; improve it again")
+            raise TrainingFailedError(
+                Message("{name} was given another picture meanwhile; improve it again", name=self.name)
+            )
         for learner in better:
             body = learner.body.rows.body
             style = style.with_rows(body, LearnedRows(learner.best, self._started_with[body] + elapsed_s / 60))
@@ -194,8 +203,11 @@ class Improver:
             style.write(self._file)
         except OSError as error:
             raise TrainingFailedError(
-                f"{self._file} cannot be written: {error.strerror or error}; {self._kept()}"
-            ) from error
+                Message(
+                    "{path} cannot be written: {reason}; {kept}",
+                    path=self._file, reason=error.strerror or error, kept=self._kept(),
+                )
+            ) from error  # fmt: skip
         return True
 
     def _draw_samples(self, path: Path) -> None:
@@ -209,10 +221,10 @@ class Improver:
         return 0.0 if learned is None else learned.minutes
 
     def _kept(self) -> str:
-        return "what was learned before is in the style" if self.saved else "the style is as it was"
+        return Message("what was learned before is in the style" if self.saved else "the style is as it was")
 
     def _memory_advice(self) -> str:
-        return f"close other programs; {self._kept()}"
+        return Message("close other programs; {kept}", kept=self._kept())
 
 
 @contextlib.contextmanager
@@ -230,7 +242,7 @@ def improving_alone(file: Path) -> Iterator[None]:
     try:
         with contextlib.suppress(OSError):  # of a file system without locks
             if not try_lock(descriptor):
-                raise UsageError("another style is being improved; wait for its end, or stop it")
+                raise UsageError(Message("another style is being improved; wait for its end, or stop it"))
         yield
     finally:
         os.close(descriptor)

@@ -19,6 +19,7 @@ from stylecam.errors import StylecamError
 from stylecam.training.events import Event, FileSaved, RowsChecked, StepEvent
 from stylecam.utils import paths
 from stylecam.utils.clock import Clock, SystemClock
+from stylecam.utils.message import packed
 from stylecam.utils.resources import limit_threads, yield_to_other_programs
 
 STEP_EVERY_S = 0.5
@@ -66,7 +67,7 @@ def main(file: str, minutes: str, threads: str) -> None:
         _improve(Path(file), float(minutes), int(threads), JsonReport(answers.write), stop)
         answers.write(json.dumps({"done": not stop.is_set()}) + "\n")
     except StylecamError as error:
-        answers.write(json.dumps({"error": str(error)}) + "\n")
+        answers.write(json.dumps({"error": packed(str(error))}) + "\n")
 
 
 def _improve(file: Path, minutes: float, threads: int, report: JsonReport, stop: threading.Event) -> None:

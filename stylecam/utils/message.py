@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class Message(str):
@@ -39,6 +40,27 @@ def joined(texts: Iterable[str], separator: str = ", ") -> Message:
     """Return one text of several, each of which can still be translated."""
     values = {f"text{number}": text for number, text in enumerate(texts, 1)}
     return Message(separator.join(f"{{{name}}}" for name in values), **values)
+
+
+def packed(text: str) -> Any:
+    """Return `text` as a JSON value, from which `unpacked` makes it again in another process, still a Message."""
+    if not isinstance(text, Message):
+        return str(text)
+    values = {
+        name: packed(value) if isinstance(value, str) else value if isinstance(value, int | float) else str(value)
+        for name, value in text.values.items()
+    }
+    return {"template": text.template, "values": values}
+
+
+def unpacked(value: Any) -> str:
+    """Return the text that `packed` has made `value` of."""
+    if not isinstance(value, dict):
+        return str(value)
+    values = {
+        name: inner if isinstance(inner, int | float) else unpacked(inner) for name, inner in value["values"].items()
+    }
+    return Message(value["template"], **values)
 
 
 def message_of(record: logging.LogRecord) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import json
 import logging
+from pathlib import Path
 
 import pytest
 
 from stylecam.errors import SinkUnavailableError
-from stylecam.utils.message import Message, joined, message_of
+from stylecam.utils.message import Message, joined, message_of, packed, unpacked
 
 
 def test_a_message_is_its_english_text() -> None:
@@ -59,3 +60,14 @@ def test_a_record_says_the_message_that_was_logged(logged: tuple[object, ...], i
     record = logging.LogRecord("stylecam", logging.INFO, "", 0, logged[0], logged[1:], None)
     assert message_of(record) == ("x is back")
     assert isinstance(message_of(record), Message) is is_message
+
+
+def test_a_message_of_another_process_can_be_translated() -> None:
+    kept = Message("the style is as it was")
+    sent = Message("{path} has {count:.1f} faults; {kept}", path=Path("a.style"), count=2, kept=kept)
+    received = unpacked(json.loads(json.dumps(packed(sent))))
+    assert received == sent == "a.style has 2.0 faults; the style is as it was"
+    assert isinstance(received, Message)
+    assert received.template == sent.template
+    assert isinstance(received.values["kept"], Message)
+    assert unpacked(packed("a plain text with {braces}")) == "a plain text with {braces}"

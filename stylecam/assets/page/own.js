@@ -18,8 +18,8 @@ const at = id => document.getElementById(id);
 const set_text = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
 const one = name => `${PATH}/${encodeURIComponent(name)}`;
 
-// The title of a file: its name without the ending, in words.
-const title_of = file => file.name.replace(/\.[^.]*$/, "").replace(/[_\s]+/g, " ").trim().slice(0, 80);
+// The title of a file: its name without the ending, in words. Pictures that are pasted or taken on a phone are all called "image".
+const title_of = file => file.name.replace(/\.[^.]*$/, "").replace(/[_\s]+/g, " ").replace(/^image$/i, "").trim().slice(0, 80) || say("Own painting");
 
 // What the licence of a style is called; nothing if it is unknown.
 export const licence_name = licence => LICENCES[licence] ?? (UNKNOWN.includes(licence) ? "" : licence ?? "");
@@ -143,7 +143,7 @@ export class Own {
     this.#items = all ? [] : rest;
     if (this.#items.length) this.#show_item();
     else at("own").close();
-    this.#send_all(items.map(item => ({ ...item, query: { title: item.title || say("Own painting"), ...common, ...(item.crop && { crop: item.crop }) } })));
+    this.#send_all(items.map(item => ({ ...item, query: { title: item.title, ...common, ...(item.crop && { crop: item.crop }) } })));
   }
 
   // One after the other, as stylecam learns them. What is refused comes back with the reason, so that nothing is lost.

@@ -33,6 +33,9 @@ _TARGETS = {
     "opencl": (cv2.dnn.DNN_BACKEND_OPENCV, cv2.dnn.DNN_TARGET_OPENCL),
 }
 
+_PLACES = {"cuda": "CUDA/CUDA", "cuda-fp16": "CUDA/CUDA_FP16", "opencl": "OCV/OCL"}
+"""What `cv2.dnn.Net.dump` calls the place of a layer that ran there."""
+
 _CHECK_EVERY = 16
 """Check every `_CHECK_EVERY`-th row and column of a bank's result: NaN spreads over all of it with an instance norm."""
 
@@ -54,8 +57,8 @@ def available_devices() -> tuple[str, ...]:
 class OpenCVEngine(Engine):
     """cv2.dnn on one device.
 
-    OpenCV silently runs on the CPU when it lacks a device, so this class checks first and refuses. `device` is where
-    networks really run.
+    OpenCV silently runs on the CPU when it lacks a device or does not trust it, so this class checks first, looks again
+    where the layers of a network have run, and refuses. `device` is where networks really run.
     """
 
     name = "opencv"
@@ -131,10 +134,12 @@ class _OpenCVNetwork:
     """A network in cv2.dnn, loaded from the ONNX file `data`; its results must have `shape`."""
 
     def __init__(self, name: str, data: bytes, shape: tuple[int, ...], inputs: ExtraInputs, device: str) -> None:
-        self._name, self._shape, self._inputs = name, shape, inputs
+        self._name, self._shape, self._inputs, self._device = name, shape, inputs, device
+        self._placed = device == "cpu"
         buffer = np.frombuffer(data, np.uint8)
         try:
-            # OpenCV 5's new engine runs on the CPU only; the classic one has CUDA and OpenCL.
+            # OpenCV 5's new engine runs on the CPU only; the classic one has CUDA and OpenCL, but 5.0.0 ignores that it
+            # is asked for.
             classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)
             if classic is not None and device != "cpu":
                 self._net = cv2.dnn.readNetFromONNX(buffer, engine=classic)  # type: ignore[call-overload]
@@ -156,9 +161,20 @@ class _OpenCVNetwork:
             styled = cast(Tensor, self._net.forward())
         except cv2.error as error:
             raise EngineRunError(f"OpenCV {cv2.__version__} cannot run {self._name}: {_brief(error)}") from error
+        if not self._placed:
+            self._check_place()
         if styled.shape != self._shape:
             raise EngineRunError(f"{self._name} gave shape {styled.shape} where {self._shape} was expected")
         return styled
+
+    def _check_place(self) -> None:
+        """Check after the first run that layers ran on the device: OpenCV itself only logs that they did not."""
+        if _PLACES[self._device] not in self._net.dump():
+            raise EngineRunError(
+                f"OpenCV {cv2.__version__} ran {self._name} on the processor in place of {self._device}; use "
+                f"--device cpu or, with OpenCV 5, set OPENCV_FORCE_DNN_ENGINE=1 in the environment"
+            )
+        self._placed = True
 
 
 def _available_targets(backend: int) -> list[int]:
@@ -172,8 +188,8 @@ def _missing(device: str) -> str:
     installed = f"OpenCV {cv2.__version__} for Python {sys.version_info.major}.{sys.version_info.minor}"
     if device == "opencl":
         return (
-            f"--device opencl: the installed {installed} finds no OpenCL device; install your graphics driver's OpenCL "
-            f"runtime (Debian: intel-opencl-icd or mesa-opencl-icd), or use --device cpu"
+            f"--device opencl: the installed {installed} finds no graphics card with OpenCL; install its driver's "
+            f"OpenCL runtime (Debian: intel-opencl-icd or mesa-opencl-icd), or use --device cpu"
         )
     return (
         f"--device {device}: the installed {installed} was built without CUDA (the packages on PyPI all are) or finds "

@@ -38,7 +38,6 @@ class StylizerMaker:
         self._stages = StageTimes(clock)
         self._remote: RemoteEngine | None = None
         self._remote_pool: SessionPool | None = None
-        self._remote_memory = RungMemory()
 
     def use_server(self, remote: RemoteEngine) -> SessionPool:
         """Let the stylizers made from now on paint on `remote` while it is up; return the pool of its sessions."""
@@ -54,14 +53,7 @@ class StylizerMaker:
             fps: pictures a second.
             held: a network and a rung that ought to hold, where nothing better is known.
         """
-        conditions = self._conditions(size, fps)
-        path = cache_path().with_name("rungs.json")
-
-        def name(model: Model) -> str:
-            engine = pool.engine_of(model)
-            return f"{model.key} {engine.name} {engine.device}"
-
-        memory = self._memories.setdefault(repr(conditions), RungMemory(path, conditions, name))
+        memory = self._memory(pool, self._conditions(size, fps))
         if held is not None:
             memory.suggest(*held)
         models = self._catalog.cycled_models
@@ -77,12 +69,23 @@ class StylizerMaker:
     def _relay(self, size: Size, fps: float) -> Relay[Any] | None:
         if self._remote is None or self._remote_pool is None:
             return None
+        memory = self._memory(self._remote_pool, {**self._conditions(size, fps), "server": self._remote.device})
         return Relay(
             self._remote,
             self._remote_pool,
-            lambda pool: SessionChooser(pool, size, fps, self._report, memory=self._remote_memory),
+            lambda pool: SessionChooser(pool, size, fps, self._report, memory=memory),
             self._clock,
         )
+
+    def _memory(self, pool: SessionPool, conditions: dict[str, object]) -> RungMemory:
+        """Return what is remembered of the networks of `pool` under `conditions`."""
+
+        def name(model: Model) -> str:
+            engine = pool.engine_of(model)
+            return f"{model.key} {engine.name} {engine.device}"
+
+        path = cache_path().with_name("rungs.json")
+        return self._memories.setdefault(repr(conditions), RungMemory(path, conditions, name))
 
     def save(self) -> None:
         """Write down which rungs have held."""

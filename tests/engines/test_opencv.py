@@ -136,6 +136,17 @@ def test_a_missing_device_is_refused_with_what_to_install(device: str, monkeypat
     assert "--device cpu" in str(caught.value)
 
 
+def test_a_device_that_opencv_quietly_leaves_for_the_processor_is_refused(
+    bank: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "opencl" in opencv.available_devices():
+        pytest.skip("OpenCV runs networks on a card here")
+    monkeypatch.setattr(opencv, "available_devices", lambda: ("cpu", "opencl"))
+    session = OpenCVEngine("opencl").session(bank, 64, 64)
+    with pytest.raises(EngineRunError, match="on the processor in place of opencl; use --device cpu"):
+        session.run(photo_tensor(64, 64), bank.one_hot())
+
+
 def test_an_unknown_device_is_refused_with_the_valid_names() -> None:
     with pytest.raises(UsageError, match="choose auto, cpu, cuda"):
         OpenCVEngine("gpu")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,3 +61,26 @@ def test_what_held_on_one_engine_is_not_taken_for_another(memories: list[RungMem
     engines["rich"].device = "cpu-bf16"
     assert memories[-1].recall(model("lean")) == Rung(512, 288)
     assert memories[-1].recall(model("rich")) is None
+
+
+def test_what_held_on_a_server_is_known_in_the_next_run_for_that_server_alone(
+    memories: list[RungMemory], clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stylizers, "Relay", lambda _server, pool, make_sessions, _clock: make_sessions(pool))
+    monkeypatch.setattr(stylizers, "SessionChooser", lambda *_, memory: memories.append(memory))
+
+    def on_server(place: str) -> tuple[StylizerMaker, RungMemory]:
+        server: Any = TintEngine()
+        server.device = place
+        maker = StylizerMaker(Settings(), Catalog([model()]), clock, CpuBudget(1.0, 1), lambda *_: None)
+        maker.use_server(server)
+        maker.make(ManualSessionPool(TintEngine()), HD, 30.0)
+        return maker, memories[-2]  # the last one is that of this computer
+
+    maker, memory = on_server("near:8001")
+    for now in (0.0, HELD_S):
+        memory.painted(model(), Rung(512, 288), now)
+    maker.save()
+    assert on_server("near:8001")[1].recall(model()) == Rung(512, 288)
+    assert on_server("far:8001")[1].recall(model()) is None
+    assert memories[-1].recall(model()) is None

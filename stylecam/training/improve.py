@@ -39,6 +39,8 @@ SHARES = {"rich": 2.0, "lean": 1.0}
 """How the time is divided among the tiers."""
 _CROP, _RATE, _WARM_UP = 320, 0.03, 10
 """Smaller crops than for a gallery: a step takes half as long, and rows have few values to learn."""
+_VARIATION = 0.1
+"""Less smoothness than for a gallery: rows alone would meet it by calmer marks on plain walls."""
 _SAMPLE_HEIGHT_PX = 256
 
 
@@ -100,7 +102,7 @@ class Improver:
         if not {body.rows.body for body in found} <= set(self._style.rows):
             self._style = redraft(self._style)
         hparams = Hyperparameters(
-            minutes=self._minutes, frozen=True, crop=_CROP, norm_rate=_RATE, warm_up=_WARM_UP,
+            minutes=self._minutes, frozen=True, crop=_CROP, norm_rate=_RATE, warm_up=_WARM_UP, variation=_VARIATION,
             seed=int(np.random.default_rng().integers(2**31)),  # a second run sees other crops than the first
         )  # fmt: skip
         folder = photos or shipped_models() / "photos"

@@ -35,6 +35,7 @@ StylecamError
 ├── TokenFileError               (OSError)       the file that keeps the token of links cannot be used
 ├── ObsUnavailableError          (RuntimeError)  the package that talks to OBS is not installed
 ├── HotkeysUnavailableError      (RuntimeError)  global hotkeys do not work here: no display, no permission, Wayland
+├── ClusterError                 (RuntimeError)  the computers that paint together cannot be reached, or lack something
 ├── BenchError                   (RuntimeError)  a benchmark cannot run here
 ├── ProbeError                   (OSError)       a fact about this computer cannot be found out
 ├── ServiceError                 (RuntimeError)  the program that starts services at login is missing or refuses
@@ -228,6 +229,10 @@ class HotkeysUnavailableError(StylecamError, RuntimeError):
     def __init__(self, message: str, display_unreachable: bool = False, *, lacks_menu_entry: bool = False) -> None:
         super().__init__(message)
         self.display_unreachable, self.lacks_menu_entry = display_unreachable, lacks_menu_entry
+
+
+class ClusterError(StylecamError, RuntimeError):
+    """The computers that paint together cannot be reached, or one of them lacks something."""
 
 
 class BenchError(StylecamError, RuntimeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,8 @@ from stylecam.cli.interrupts import says_what_is_kept
 from stylecam.errors import UsageError
 
 if TYPE_CHECKING:
-    from stylecam.stylize.batch import BatchResult
+    from stylecam.cli.progress import CountProgress
+    from stylecam.stylize.batch import BatchItem, BatchResult
 
 STDIO = "-"
 
@@ -56,6 +58,8 @@ Examples:
   stylecam image ~/Pictures ~/Painted --style the_scream --skip-existing
       only pictures without a result yet
   stylecam image a.jpg b.jpg -o ~/Painted
+  stylecam image ~/Pictures ~/Painted --on ray://192.168.1.10:10001
+      by all cores of a cluster, whose computers all have that folder
   stylecam image - - < photo.jpg > painted.png
 \b
 Without OUT the result lies beside the picture and replaces nothing: photo-painted.jpg, photo-painted-2.jpg.
@@ -77,10 +81,11 @@ Exit status: 0; 1 if some pictures failed; 2 if all failed or nothing was starte
 )  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace existing results, also the picture itself.")
 @click.option("--skip-existing", is_flag=True, help="Paint only pictures without a result yet.")
+@painting.on
 @painting.stylist_options
 def command(
     inputs: tuple[str, ...], output: str | None, overwrite: bool, skip_existing: bool, as_json: bool,
-    max_size: int | None, **options: Any,
+    max_size: int | None, on: str | None, **options: Any,
 ) -> int:  # fmt: skip
     """Paint pictures: files, folders, or - for standard input."""
     from stylecam.cli.progress import CountProgress
@@ -94,6 +99,8 @@ def command(
     if STDIO in (*inputs, output) and len(inputs) > 1:
         raise UsageError("standard input and output carry one picture; name one input")
     piped = inputs[0] == STDIO
+    if on is not None and (piped or output == STDIO):
+        raise UsageError("--on paints files that all computers of the cluster see, not standard input or output")
     if output == STDIO:
         if as_json or skip_existing:
             option = "--json" if as_json else "--skip-existing"
@@ -105,6 +112,8 @@ def command(
     items = pending(planned) if skip_existing else planned
     results: list[BatchResult] = []
     with says_what_is_kept(lambda: _kept(results, len(items))):
+        if on is not None:
+            return _on_cluster(on, items, len(planned) - len(items), max_size, as_json, results, options)
         stylist = painting.stylist_for(**options)
         if piped:
             items = tuple(replace(item, source=Path(STDIO), data=sys.stdin.buffer.read()) for item in items)
@@ -112,13 +121,36 @@ def command(
         with CountProgress("pictures", len(items)) as bar:
             for result in paint(items, stylist, max_size, bar.set_share):
                 results.append(result)
-                bar.advance()
-                if result.error is not None and len(planned) > 1:
-                    bar.note(f"failed: {result.error}")
-                for note in result.notes:
-                    bar.note(f"{result.item.source} {note}")
+                _show(result, bar, len(planned) > 1)
     seconds = time.perf_counter() - started_at
     return _report(results, len(planned) - len(items), stylist.mix.label, seconds, as_json)
+
+
+def _on_cluster(
+    on: str, items: Sequence[BatchItem], skipped: int, max_size: int | None, as_json: bool,
+    results: list[BatchResult], options: dict[str, Any],
+) -> int:  # fmt: skip
+    """Paint `items` on the cluster `on`, add their `results`, and return the exit status."""
+    from stylecam.cli.progress import CountProgress
+    from stylecam.stylize.batch import paint_apart
+
+    recipe = painting.recipe_for(**options)
+    started_at = time.perf_counter()
+    if items:
+        with painting.cluster(on, recipe.device) as executor, CountProgress("pictures", len(items)) as bar:
+            for result in paint_apart(painting.absolute(items), recipe, max_size, executor, executor.width):
+                results.append(result)
+                _show(result, bar, len(items) + skipped > 1)
+    return _report(results, skipped, recipe.look.label, time.perf_counter() - started_at, as_json)
+
+
+def _show(result: BatchResult, bar: CountProgress, several: bool) -> None:
+    """Count a result, and say what has failed or is lost."""
+    bar.advance()
+    if result.error is not None and several:
+        bar.note(f"failed: {result.error}")
+    for note in result.notes:
+        bar.note(f"{result.item.source} {note}")
 
 
 def _with_output(words: tuple[str, ...], *, replace: bool) -> tuple[tuple[str, ...], str]:

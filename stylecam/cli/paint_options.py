@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from stylecam.cli import shared_options as shared
-from stylecam.cli.completion import complete_style
+from stylecam.cli.completion import complete_style, complete_words
 from stylecam.cli.declared import SHARE, flag
 from stylecam.engines.names import EngineSettings
 from stylecam.errors import UsageError
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from stylecam.media.video_file import VideoResult
     from stylecam.models.catalog import Catalog
     from stylecam.models.style_mix import StyleMix
+    from stylecam.stylize.batch import BatchItem
     from stylecam.stylize.image import Stylist
+    from stylecam.stylize.recipe import Recipe
+    from stylecam.utils.ray_executor import RayExecutor
 
 _STYLIST_OPTIONS = (
     flag(Look, "strength", help="0 (picture) to 1 (painting)."),
@@ -47,6 +51,10 @@ style = click.option(
 scale = click.option(
     "--scale", type=SHARE, default=1.0, help="Share of the size to paint at (0.1 to 1): less is faster and coarser."
 )
+on = click.option(
+    "--on", metavar="CLUSTER", shell_complete=complete_words(("ray", "ray://")),
+    help="Paint in as many processes as there are cores: of this computer (ray) or of a Ray cluster (ray://HOST:PORT).",
+)  # fmt: skip
 overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing result.")
 
 
@@ -124,13 +132,49 @@ def mixes(styles: Sequence[str], tier: str) -> list[StyleMix]:
 def stylist_for(style: str | None, tier: str, **options: Any) -> Stylist:
     """Make the stylist for the options of a command; without a style, for the first of the catalog."""
     from stylecam.stylize.image import Stylist
+
+    stylist = Stylist(_mix_for(style, tier), tier=tier, **options)
+    note_fixed_brush([stylist.mix], options["brush"])
+    return stylist
+
+
+def recipe_for(
+    style: str | None, tier: str, scale: float, engine: str, device: str, steadiness: float = 0.0, **options: Any
+) -> Recipe:
+    """Make the recipe of the same stylist, for other processes."""
+    from stylecam.stylize.recipe import Recipe
+    from stylecam.stylize.still_look import still_look
+
+    look = still_look(_mix_for(style, tier), steadiness=steadiness, tier=tier, **options)
+    recipe = Recipe(look, scale, engine, device)
+    recipe.check()
+    if look.mix is not None:
+        note_fixed_brush([look.mix], options["brush"])
+    return recipe
+
+
+def _mix_for(style: str | None, tier: str) -> StyleMix | str:
     from stylecam.stylize.style_file import resolve_style
 
     styles = catalog(tier)
     mix = styles.mix_of(styles.cards[0]) if style is None and styles.cards else resolve_style(style or "", styles)
-    stylist = Stylist(mix if mix is not None else "none", tier=tier, **options)
-    note_fixed_brush([stylist.mix], options["brush"])
-    return stylist
+    return "none" if mix is None else mix
+
+
+def absolute(items: Sequence[BatchItem]) -> list[BatchItem]:
+    """Return `items` with paths that mean the same in processes that run elsewhere."""
+    return [replace(item, source=item.source.absolute(), target=item.target.absolute()) for item in items]
+
+
+def cluster(address: str, device: str) -> RayExecutor:
+    """Connect to the cluster of `--on`.
+
+    Raises:
+        UsageError, ClusterError: as for `RayExecutor`.
+    """
+    from stylecam.utils.ray_executor import RayExecutor
+
+    return RayExecutor(address, gpus=int(device.startswith("cuda")))
 
 
 def note_fixed_brush(mixes: Sequence[StyleMix], brush: float) -> None:

@@ -121,11 +121,11 @@ def _sources(texts: tuple[str, ...]) -> list[Path]:
     Raises:
         UsageError: a folder holds none.
     """
-    from stylecam.media.image_file import pictures_in
+    from stylecam.media.image_file import READABLE_SUFFIXES, files_in
 
     sources: list[Path] = []
     for path in map(user_path, texts):
-        found = list(pictures_in(path)) if path.is_dir() else [path]
+        found = list(files_in(path, READABLE_SUFFIXES)) if path.is_dir() else [path]
         if not found:
             raise UsageError(f"{path}: no pictures in there; name the pictures themselves")
         sources += found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -204,11 +204,11 @@ def result_suffix(path: Path) -> str:
     return path.suffix if suffix in _FORMATS else ".jpg" if suffix in _PHOTO_SUFFIXES else ".png"
 
 
-def pictures_in(folder: Path) -> Iterator[Path]:
-    """Yield the files in `folder`, at any depth, that count as pictures, without hidden ones such as thumbnails."""
+def files_in(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
+    """Yield the files in `folder` with one of `suffixes`, at any depth, without hidden ones such as thumbnails."""
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in READABLE_SUFFIXES and path.is_file() and not hidden:
+        if path.suffix.lower() in suffixes and path.is_file() and not hidden:
             yield path
 
 

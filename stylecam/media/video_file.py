@@ -59,7 +59,7 @@ def check_target(path: Path) -> None:
         SinkUnavailableError: PyAV is not installed; the message has the command that installs it.
         UsageError: the suffix is not one of `SUFFIXES`.
     """
-    _pyav()
+    pyav()
     utf8_name(path, UsageError)
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{path}: clips are written as {', '.join(SUFFIXES)}; write {path.stem or 'clip'}.mp4")
@@ -89,7 +89,7 @@ def transform_video(source: Path, target: Path, transform: Transform, on_progres
         SinkLostError: writing failed on the way, for example because the disk is full; nothing is kept.
     """
     check_target(target)
-    with _opened(source) as clip, _part_of(target) as part:
+    with opened_clip(source) as clip, _part_of(target) as part:
         writer = _Writer(clip, part)
         try:
             for image, frame in clip.frames(writer.sound):
@@ -98,27 +98,39 @@ def transform_video(source: Path, target: Path, transform: Transform, on_progres
             if not writer.frames:
                 raise SourceUnreadableError(f"{source} holds no video frame that can be read; try it in a player")
             writer.finish()
-        except _pyav().error.FFmpegError as error:
+        except pyav().error.FFmpegError as error:
             raise SinkLostError(f"{target} could not be written: {error.strerror}; nothing is kept") from error
         finally:
-            with contextlib.suppress(_pyav().error.FFmpegError):  # a full disk, which is reported already
+            with contextlib.suppress(pyav().error.FFmpegError):  # a full disk, which is reported already
                 writer.close()
         cut_off = clip.length is not None and writer.seconds < CUT_OFF_SHARE * clip.length
         return VideoResult(writer.size, writer.frames, writer.seconds, len(clip.audio_streams), clip.damaged, cut_off)
 
 
-def _pyav() -> Any:
+def pyav() -> Any:
+    """Return the library that reads and writes video.
+
+    Raises:
+        SinkUnavailableError: it is not installed.
+    """
     return load("av", purpose="reading and writing video", extra="video", error=SinkUnavailableError)
 
 
-class _Clip:
-    """Reads the frames and the sound of a video file."""
+class Clip:
+    """Reads the frames and the sound of a video file; `opened_clip` makes it.
+
+    Attributes:
+        container: PyAV's container.
+        video: PyAV's stream of the frames.
+        expected: the number of frames, as far as the file tells; else None.
+        damaged: how many parts could not be decoded so far.
+    """
 
     def __init__(self, path: Path, container: Any) -> None:
         if not container.streams.video:
             raise SourceUnreadableError(f"{path} holds no video; `stylecam image` paints pictures")
         self.path = path
-        self._container = container
+        self.container = container
         self.video = container.streams.video[0]
         self.video.thread_type = "AUTO"
         self.audio_streams = list(container.streams.audio)
@@ -132,8 +144,12 @@ class _Clip:
 
     def frames(self, sound: Callable[[Any], None]) -> Iterator[tuple[Image, Any]]:
         """Yield each frame as it is shown and as PyAV's object; call `sound` with each packet of sound on the way."""
-        error = _pyav().error.FFmpegError
-        packets = self._container.demux(self.video, *self.audio_streams)
+        return ((upright(frame), frame) for frame in self.decoded(sound))
+
+    def decoded(self, sound: Callable[[Any], None]) -> Iterator[Any]:
+        """Yield each frame as PyAV's object only."""
+        error = pyav().error.FFmpegError
+        packets = self.container.demux(self.video, *self.audio_streams)
         while True:
             try:
                 packet = next(packets)
@@ -150,14 +166,13 @@ class _Clip:
             except error:
                 self.damaged += 1
                 continue
-            for frame in frames:
-                yield _upright(frame), frame
+            yield from frames
 
 
 class _Writer:
     """Writes the result. The first frame, whose size it takes, begins the file."""
 
-    def __init__(self, clip: _Clip, path: Path) -> None:
+    def __init__(self, clip: Clip, path: Path) -> None:
         self._clip, self._path = clip, path
         self._container: Any = None
         self._video: Any = None
@@ -181,7 +196,7 @@ class _Writer:
         at = original.pts if original.pts is not None else self._last + one
         if self.frames and at <= self._last:  # broken times; an encoder takes only increasing ones
             at = self._last + 1
-        frame = _pyav().VideoFrame.from_ndarray(np.ascontiguousarray(resize(image, self.size)), format="bgr24")
+        frame = pyav().VideoFrame.from_ndarray(np.ascontiguousarray(resize(image, self.size)), format="bgr24")
         frame = frame.reformat(
             format=self._video.pix_fmt, dst_colorspace=_BT709, dst_color_range=_LIMITED, interpolation=_SCALER_FLAGS
         )
@@ -213,7 +228,7 @@ class _Writer:
 
     def _begin(self, size: Size, original: Any) -> None:
         self.size = size
-        av = _pyav()
+        av = pyav()
         self._container = av.open(str(self._path.absolute()), "w")
         video = self._video = self._container.add_stream("libx264", rate=self._clip.rate, options=_ENCODER_OPTIONS)
         video.width, video.height = size
@@ -239,8 +254,14 @@ class _Writer:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[_Clip]:
-    av = _pyav()
+def opened_clip(path: Path) -> Iterator[Clip]:
+    """Open the video file `path` to read it.
+
+    Raises:
+        SourceUnreadableError: it is missing, or no video that can be read.
+        SinkUnavailableError: PyAV is not installed.
+    """
+    av = pyav()
     utf8_name(path, SourceUnreadableError)
     if not path.is_file():
         raise SourceUnreadableError(f"there is no file {path}; check the path")
@@ -252,7 +273,7 @@ def _opened(path: Path) -> Iterator[_Clip]:
     except UnicodeDecodeError as error:
         raise SourceUnreadableError(f"{path} has a title that is not UTF-8; ffmpeg -map_metadata -1 helps") from error
     with container:
-        yield _Clip(path, container)
+        yield Clip(path, container)
 
 
 @contextlib.contextmanager
@@ -281,7 +302,8 @@ def _quarter_turns(frame: Any) -> int:
     return round(int(frame.rotation) / 90) % 4
 
 
-def _upright(frame: Any) -> Image:
+def upright(frame: Any) -> Image:
+    """Return PyAV's `frame` as it is shown: H×W×3 uint8 BGR, its rotation applied."""
     # PyAV before 18 uses the frame's own colour space only if another one is requested; RGB has none.
     shown = frame.reformat(format="bgr24", dst_colorspace=_BT601, interpolation=_SCALER_FLAGS)
     image: Image = np.ascontiguousarray(np.rot90(shown.to_ndarray(), _quarter_turns(frame)))

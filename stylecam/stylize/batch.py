@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from stylecam.errors import StylecamError, UsageError
+from stylecam.media import image_file, video_file, video_segments
 from stylecam.media.frame import Size
-from stylecam.media.image_file import READABLE_SUFFIXES, ImageFile, check_suffix, pictures_in, result_suffix
+from stylecam.media.image_file import ImageFile
 from stylecam.media.transforms import resize
 from stylecam.stylize.image import Stylist
+from stylecam.stylize.recipe import Recipe, check_visible
 
 Progress = Callable[[float], None]
 
 
+class FileKind(NamedTuple):
+    """A kind of files that are painted.
+
+    Attributes:
+        name: what people call several of them.
+        suffixes: those of the files that count as such in a folder.
+        result_suffix: returns the suffix of the result for a file.
+        check_target: raises if such a result cannot be written.
+    """
+
+    name: str
+    suffixes: frozenset[str]
+    result_suffix: Callable[[Path], str]
+    check_target: Callable[[Path], object]
+
+
+PICTURES = FileKind("pictures", image_file.READABLE_SUFFIXES, image_file.result_suffix, image_file.check_suffix)
+CLIPS = FileKind("clips", video_segments.SUFFIXES, video_file.result_suffix, video_file.check_target)
+
+
 @dataclass(frozen=True, slots=True)
 class BatchItem:
-    """One image to stylize and the file to write; `data` is the encoded image where it lies in no file."""
+    """One file to stylize and the file to write; `data` is the encoded image where it lies in no file."""
 
     source: Path
     target: Path
@@ -46,28 +73,30 @@ class BatchResult:
     notes: tuple[str, ...] = ()
 
 
-def plan(sources: Sequence[Path], output: Path, overwrite: bool = False) -> tuple[BatchItem, ...]:
+def plan(
+    sources: Sequence[Path], output: Path, overwrite: bool = False, kind: FileKind = PICTURES
+) -> tuple[BatchItem, ...]:
     """Plan which file becomes which; nothing is read or written.
 
     A single file becomes the file `output`, or one of its name in the folder `output` (one that exists, or written with
     no suffix). Several files, and what lies in folders at any depth, go to the folder `output`, a folder's tree kept.
 
     Raises:
-        UsageError: nothing to paint, two pictures for one name, a result that exists already, or a suffix that
+        UsageError: nothing to paint, two sources for one name, a result that exists already, or a suffix that
             cannot be written.
     """
     several = len(sources) > 1 or any(source.is_dir() for source in sources)
     if several and (output.is_file() or (output.suffix and not output.is_dir())):
-        raise UsageError(f"{output} would be one file, and several pictures are to be painted; name a folder")
+        raise UsageError(f"{output} would be one file, and several {kind.name} are to be painted; name a folder")
     folder = several or output.is_dir() or not output.suffix
-    items = [item for source in sources for item in _items(source, output, folder)]
+    items = [item for source in sources for item in _items(source, output, folder, kind)]
     if not items:
         raise UsageError(
-            f"{', '.join(map(str, sources))}: no pictures in there ({', '.join(sorted(READABLE_SUFFIXES))})"
+            f"{', '.join(map(str, sources))}: no {kind.name} in there ({', '.join(sorted(kind.suffixes))})"
         )
     targets: dict[Path, BatchItem] = {}
     for item in items:
-        check_suffix(item.target)
+        kind.check_target(item.target)
         twin = targets.setdefault(item.target, item)
         if twin is not item:
             raise UsageError(f"{twin.source} and {item.source} would both become {item.target}; paint them one by one")
@@ -114,6 +143,54 @@ def paint(
         yield BatchResult(item, time.perf_counter() - started, size, error, notes)
 
 
+def paint_apart(
+    items: Sequence[BatchItem], recipe: Recipe, max_size: int | None, executor: Executor, width: int
+) -> Iterator[BatchResult]:
+    """Stylize every item by the processes of `executor`, as `paint` does; yield the results as they come.
+
+    Args:
+        items: absolute paths, which all processes see.
+        recipe: how to paint.
+        max_size: as for `paint`.
+        executor: runs functions in other processes.
+        width: how many calls to hand over at a time.
+
+    Raises:
+        ClusterError: the executor failed, or one of its computers cannot take part. What is painted stays.
+        UsageError: the folder of the results cannot be written.
+    """
+    waiting, running = list(reversed(items)), set[Future[BatchResult]]()
+    with _shared_folder(items) as shared:
+        function = partial(paint_one, recipe, max_size, shared)
+        while waiting or running:
+            while waiting and len(running) < width:
+                running.add(executor.submit(function, waiting.pop()))
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in ended)
+
+
+def paint_one(recipe: Recipe, max_size: int | None, shared: Path, item: BatchItem) -> BatchResult:
+    """Stylize one item in any process; `shared` is there where its results are seen. Raises as `paint_apart`."""
+    check_visible(item.source, shared)
+    return next(paint([item], recipe.kept_stylist(), max_size, lambda _: None))
+
+
+@contextlib.contextmanager
+def _shared_folder(items: Sequence[BatchItem]) -> Iterator[Path]:
+    """Make an empty folder beside the results, by which other computers tell that they see the same place."""
+    place = items[0].target.parent
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        shared = Path(tempfile.mkdtemp(prefix=".stylecam-", dir=place))
+    except OSError as error:
+        raise UsageError(f"{place} cannot be written: {error.strerror}; choose another place") from error
+    try:
+        yield shared
+    finally:
+        with contextlib.suppress(OSError):
+            shared.rmdir()
+
+
 def painted(
     picture: ImageFile, stylist: Stylist, max_size: int | None = None, progress: Progress | None = None
 ) -> ImageFile:
@@ -134,20 +211,20 @@ def painted(
     return picture
 
 
-def _items(source: Path, output: Path, folder: bool) -> Iterator[BatchItem]:
+def _items(source: Path, output: Path, folder: bool, kind: FileKind) -> Iterator[BatchItem]:
     if not source.is_dir():
-        yield BatchItem(source, output / _writable(source.name) if folder else output)
+        yield BatchItem(source, output / _writable(source.name, kind) if folder else output)
         return
     results = output.resolve()
     inside = source.resolve() in results.parents
-    for path in pictures_in(source):
+    for path in image_file.files_in(source, kind.suffixes):
         if inside and results in path.resolve().parents:
             continue  # what an earlier run painted, with the results inside the folder of pictures
-        yield BatchItem(path, output / path.relative_to(source).parent / _writable(path.name))
+        yield BatchItem(path, output / path.relative_to(source).parent / _writable(path.name, kind))
 
 
-def _writable(name: str) -> str:
+def _writable(name: str, kind: FileKind) -> str:
     """Return `name`, with another suffix appended if its format can only be read."""
     path = Path(name)
-    suffix = result_suffix(path)
+    suffix = kind.result_suffix(path)
     return name if suffix == path.suffix else f"{name}{suffix}"

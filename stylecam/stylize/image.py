@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -16,7 +16,6 @@ from stylecam.engines.names import AUTO
 from stylecam.errors import UsageError
 from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize, to_tensor
-from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
 from stylecam.models.rewrite.freeze_norms import InstanceNorms, NormStatistics
 from stylecam.models.style_mix import StyleMix
@@ -25,19 +24,16 @@ from stylecam.stylize.look import Look
 from stylecam.stylize.postprocess.chain import blend, with_colors_of
 from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
-from stylecam.stylize.room import Paint, Room, RoomKind, check_paint, resolve_room
+from stylecam.stylize.room import Paint, Room, RoomKind
 from stylecam.stylize.still_compositor import StillCompositor, StyledImage
 from stylecam.stylize.still_faces import StillFaces
-from stylecam.stylize.style_file import resolve_style
+from stylecam.stylize.still_look import check_scale, still_look
 from stylecam.utils.clock import SystemClock
-from stylecam.utils.options import options_of
 
 MAX_GUIDED_PIXELS = 16_000_000
 """A larger image is enlarged without the edges of its original, whose search takes some thirty bytes a pixel."""
 ROWS_AT_ONCE = 512
 """Rows whose colours and strength are finished at a time, so that a large picture needs no second copy."""
-
-_PAINT = next(each for each in options_of(Look) if each.name == "paint")
 
 Progress = Callable[[float], None]
 
@@ -120,28 +116,29 @@ class Stylist:
                 network of the tier is installed.
             EngineUnavailableError: the engine is not installed, or the device is not there.
         """
-        room = room if isinstance(room, Room) else Room.parse(room)
-        painted = Paint(_PAINT.read(str(paint)))
-        check_paint(painted, room)
-        catalog = _catalog(tier) if isinstance(style, str) or room.style is not None else Catalog()
-        mix = style if isinstance(style, StyleMix) else resolve_style(style, catalog)
-        look = Look(
-            mix, resolve_room(room, catalog), strength=strength, steadiness=steadiness, brush=brush,
-            preserve_color=preserve_color, paint=painted, room=room, face=face,
+        look = still_look(
+            style, strength=strength, steadiness=steadiness, preserve_color=preserve_color, brush=brush, paint=paint,
+            room=room, face=face, tier=tier,
         )  # fmt: skip
-        for option in options_of(Look):
-            if option.minimum is not None:
-                option.check(getattr(look, option.attribute), option.name)
-        if not 0.1 <= scale <= 1:
-            raise UsageError(f"scale {scale:g} is out of range; it must be a number from 0.1 to 1, for example 0.5")
-        if mix is None:
-            raise UsageError("the style 'none' changes nothing; name a style")
-        self.mix = mix
+        check_scale(scale)
+        assert look.mix is not None
+        self._start(look, scale, engine if isinstance(engine, Engine) else still_engine(engine, device, look.mix.model))
+
+    @classmethod
+    def of_look(cls, look: Look, scale: float, engine: Engine) -> Stylist:
+        """Make a stylist for a look that `still_look` has made, and a scale that `check_scale` allows."""
+        made = cls.__new__(cls)
+        made._start(look, scale, engine)
+        return made
+
+    def _start(self, look: Look, scale: float, engine: Engine) -> None:
+        assert look.mix is not None
+        self.mix = look.mix
         self._look, self._scale, self._temporal_filter = look, scale, TemporalFilter()
-        self._engine = engine if isinstance(engine, Engine) else _engine(engine, device, mix.model)
+        self._engine = engine
         self._sessions = SessionCache(self._engine, sizes_per_model=1)
         self._compositor = StillCompositor(self._engine, look)
-        self._faces = StillFaces(self._engine, steady=steadiness > 0)
+        self._faces = StillFaces(self._engine, steady=look.steadiness > 0)
         self._room_stylist: Stylist | None = None
 
     @property
@@ -198,12 +195,24 @@ class Stylist:
         """Stylize one image, and return a new C-contiguous array of the same shape; see `stylize`."""
         return self.stylize(image, progress).image
 
-    def stylize(self, image: Image, progress: Progress | None = None) -> StyledImage:
+    def network_pictures(self, image: Image) -> tuple[Image, ...]:
+        """Return what the networks make of `image` alone, of the size at which they paint, before all other steps.
+
+        These are the picture in the main style and, where the room has a style of its own, the one in that. They depend
+        on nothing but the image, so another process can make them and `stylize` can do the rest.
+        """
+        stylists = [self] if self._look.room_mix is None else [self, self._in_the_room]
+        return tuple(each._stylize(each._camera(image), lambda _: None) for each in stylists)
+
+    def stylize(
+        self, image: Image, progress: Progress | None = None, network_pictures: Sequence[Image] | None = None
+    ) -> StyledImage:
         """Stylize one image.
 
         Args:
             image: H×W×3 uint8 BGR; it is not changed.
             progress: called with the share done, 0..1, as the work goes on.
+            network_pictures: what `network_pictures` returned for this image, if it was called before.
 
         Returns:
             The image, and where nothing is shown in it if the room was left out.
@@ -220,12 +229,13 @@ class Stylist:
                 "give height × width × 3, uint8, in BGR order"
             )
         report = progress or (lambda _: None)
-        painted = self._painted(image, report)
+        main, room = [*(network_pictures or ()), None, None][:2]
+        painted = self._painted(image, report, main)
         if self._look.face > 0 and self._look.paint is not Paint.ROOM:
             painted = self._faces.clear(image, painted, self._look.face)
         styled = StyledImage(painted)
         if self._look.needs_mask:
-            styled = self._compositor.compose(image, painted, lambda: self._paint_room(image))
+            styled = self._compositor.compose(image, painted, lambda: self._paint_room(image, room))
         report(1.0)
         return styled
 
@@ -233,23 +243,31 @@ class Stylist:
         """Return `image` (H×W×3 uint8 BGR) as it is, but with its room hidden if that is asked for."""
         return self._compositor.compose(image, image, lambda: image).image if self._look.hides_room else image
 
-    def _painted(self, image: Image, report: Progress) -> Image:
-        """Paint person and room alike."""
-        size = Size(image.shape[1], image.shape[0])
-        camera = tiles.reduced(image, self._reduction(size))
-        styled = self._stylize(camera, report)
+    def _painted(self, image: Image, report: Progress, styled: Image | None) -> Image:
+        """Paint person and room alike; `styled` is what the network makes of `image`, if that is known."""
+        camera = self._camera(image)
+        styled = self._stylize(camera, report) if styled is None else styled
         if self._look.steadiness > 0:  # the filter goes on using what it returns
             styled = self._temporal_filter.apply(styled, camera, self._look.steadiness).copy()
         styled = _enlarged(styled, camera, image)
         self._finish(image, styled)
         return styled
 
-    def _paint_room(self, image: Image) -> Image:
+    def _paint_room(self, image: Image, styled: Image | None) -> Image:
         """Paint person and room alike, in the style of the room."""
+        return self._in_the_room._painted(image, lambda _: None, styled)
+
+    @property
+    def _in_the_room(self) -> Stylist:
+        """The stylist of the room, for a look that has a style for it."""
         assert self._look.room_mix is not None
         if self._room_stylist is None:
             self._room_stylist = self.with_style(self._look.room_mix)
-        return self._room_stylist._painted(image, lambda _: None)
+        return self._room_stylist
+
+    def _camera(self, image: Image) -> Image:
+        """Return `image` at the size at which it is painted."""
+        return tiles.reduced(image, self._reduction(Size(image.shape[1], image.shape[0])))
 
     def _reduction(self, size: Size) -> float:
         """Return the share to which the sides of an image of `size` shrink, at most 1, before it is styled."""
@@ -335,16 +353,11 @@ class Stylist:
                 above[:] = blend(below, above, self._look.strength)
 
 
-def _catalog(tier: str) -> Catalog:
-    catalog = Catalog.installed()
-    catalog.prefer(tier)
-    return catalog
-
-
-def _engine(name: str, device: str, model: Model) -> Engine:
+def still_engine(name: str, device: str, model: Model, threads: int | None = None) -> Engine:
+    """Make the engine `name`, or for `auto` choose the fastest one of full precision; see `make_engine`."""
     if name == AUTO:
-        return Autotuner(cache_path(), SystemClock()).choose(model, device, exact=True).engine
-    return make_engine(name, device)
+        return Autotuner(cache_path(), SystemClock()).choose(model, device, threads, exact=True).engine
+    return make_engine(name, device, threads)
 
 
 def _enlarged(styled: Image, camera: Image, image: Image) -> Image:

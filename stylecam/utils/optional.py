@@ -17,6 +17,7 @@ _TITLES = {
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
     "pillow_heif": "pillow-heif",
+    "ray": "Ray",
     "torch": "PyTorch",
     "tritonclient.grpc": "tritonclient",
 }

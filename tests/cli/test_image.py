@@ -253,6 +253,8 @@ def test_options_reach_the_painter(strength: str, photo: Path, tmp_path: Path) -
         (["photo.png", "bad.png", "--overwrite"], "-o bad.png --overwrite replaces it, -o FOLDER paints both"),
         (["photo.png", "bad.png", "out.png"], "-o FOLDER"),
         (["nowhere.png"], "there is no file"),
+        (["-", "out.png", "--on", "ray"], "not standard input or output"),
+        (["photo.png", "out.png", "--on", "ray:head"], "must be ray or ray://HOST:PORT"),
         (["-o", "out.png"], "IN"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",

@@ -12,12 +12,15 @@ import click
 import cv2
 import pytest
 
+from stylecam.cli import paint_options
 from stylecam.cli import video as video_module
 from stylecam.cli.group import run_command_line
 from stylecam.media.frame import Image, Size
 from stylecam.media.testing import gray_image
 from stylecam.stylize import image as painter
+from stylecam.stylize import recipe
 from tests.cli.fixtures import refusal
+from tests.stylize.inline_executor import InlineExecutor
 
 pytest.importorskip("av", reason='clips need PyAV: pip install "stylecam[video]"')
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -122,6 +125,13 @@ def test_stopped_it_leaves_nothing_and_says_so(
         (["clip.mp4", "-o", "out.mp4", "--scale", "3"], "scale"),
         (["bad.mp4", "-o", "out.mp4"], "bad.mp4 holds no video"),
         (["nowhere.mp4", "-o", "out.mp4"], "there is no file"),
+        (["clip.mp4", "bad.mp4", "--overwrite"], "-o bad.mp4 --overwrite replaces it, -o FOLDER paints both clips"),
+        (["clip.mp4", "clip.mp4", "-o", "out.mp4"], "several clips are to be painted; name a folder"),
+        (["clip.mp4", "--overwrite", "--skip-existing"], "contradict each other"),
+        (["clip.mp4", "-o", "out.mp4", "--on", "rays"], "must be ray or ray://HOST:PORT"),
+        (["clip.mp4", "-o", "out.mp4", "--on", "ray", "--scale", "3"], "scale"),
+        (["clip.mp4", "-o", "out.mp4", "--on", "ray", "--engine", "remote"], "is for a live run"),
+        (["clip.mp4", "-o", "out.mp4", "--on", "ray", "--engine", "openvino", "--device", "cuda"], "no device 'cuda'"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
@@ -131,3 +141,37 @@ def test_bad_input_is_one_line_and_leaves_no_file(
     before = sorted(working_folder.rglob("*"))
     assert said in refusal(["video", *words], capsys)
     assert sorted(working_folder.rglob("*")) == before
+
+
+def test_of_several_clips_the_good_ones_are_painted(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (working_folder / "films").mkdir()
+    for name in ("clip.mp4", "bad.mp4"):
+        (working_folder / name).rename(working_folder / "films" / name)
+    assert run_command_line(["video", "films", "--strength", "0", "--json"]) == 1
+    printed = capsys.readouterr()
+    assert [clip["frames"] for clip in json.loads(printed.out)["painted"]] == [3]
+    assert "failed: films/bad.mp4 holds no video" in printed.err
+    assert (working_folder / "films-painted" / "clip.mp4").is_file()
+    (working_folder / "films" / "bad.mp4").unlink()
+    assert run_command_line(["video", "films", "--skip-existing"]) == 0
+    assert capsys.readouterr().out == "nothing to paint; skipped 1 with existing results\n"
+
+
+@pytest.mark.parametrize("limit", [1, 2], ids=["stopped", "complete"])
+def test_on_a_cluster_ctrl_c_keeps_what_is_painted(
+    limit: int, working_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    executor = InlineExecutor(limit, failure=KeyboardInterrupt())
+    monkeypatch.setattr(recipe, "limit_threads", lambda _: None)  # this process is not one of the cluster
+    monkeypatch.setattr(paint_options, "cluster", lambda address, device: executor)
+    status = run_command_line(["video", "clip.mp4", "-o", "out.mp4", "--on", "ray", "--engine", "opencv"])
+    printed = capsys.readouterr()
+    if limit == 1:
+        assert status == 130
+        assert "0 of 1 clips are complete, out.mp4.segments is kept; --skip-existing goes on\n" in printed.err
+        assert not (working_folder / "out.mp4").exists()
+    else:
+        assert status == 0
+        assert "out.mp4 with starry_night: 3 frames in " in printed.out
+        assert (working_folder / "out.mp4").is_file()
+    assert (working_folder / "out.mp4.segments").exists() == (limit == 1)

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,6 +113,9 @@ def material(tmp_path: Path) -> None:
     for level in range(10):
         clip.write(np.full((240, 320, 3), level * 24, np.uint8))
     clip.release()
+    (tmp_path / "films" / "deep").mkdir(parents=True)
+    for name in ("films/clip.mp4", "films/deep/clip.mp4"):
+        shutil.copy(tmp_path / "clip.mp4", tmp_path / name)
     (tmp_path / "photos").mkdir()
     for name in ("photo.jpg", "photos/one.jpg"):
         cv2.imwrite(str(tmp_path / name), np.full((96, 128, 3), 128, np.uint8))
@@ -211,6 +216,18 @@ def test_the_optimising_of_the_pages_paints(tmp_path: Path) -> None:
     quick = ["--vgg", str(fixtures.small_vgg(tmp_path / "vgg16.npz")), "--iterations", "2", "--max-size", "64"]
     said_by([*shlex.split(line), *quick, "--device", "cpu"], tmp_path)
     assert cv2.imread(str(tmp_path / "painted.png")) is not None
+
+
+def test_the_cluster_of_the_pages_paints_clips_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason='needs Ray: pip install "stylecam[cluster]"')
+    monkeypatch.setenv("RAY_TMPDIR", tempfile.gettempdir())  # the names of its sockets must be short
+    material(tmp_path)
+    lines = [line.split("  #")[0] for line in "\n".join(blocks("text")).splitlines() if " --on ray" in line]
+    assert [line.partition("://")[2].strip() for line in lines] == ["", "192.168.1.10:10001"]
+    told = said_by([*shlex.split(lines[0]), "--engine", "opencv"], tmp_path)
+    assert told.startswith("painted 2 clips with ")
+    said_by([*shlex.split(lines[0].replace("video films", "image photos")), "--engine", "opencv"], tmp_path)
+    assert {path.name for path in (tmp_path / "painted").iterdir()} == {"clip.mp4", "deep", "one.jpg"}
 
 
 def test_the_training_of_the_pages_makes_the_style_that_it_goes_on_to_name(tmp_path: Path) -> None:

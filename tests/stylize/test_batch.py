@@ -8,14 +8,17 @@ import cv2
 import numpy as np
 import pytest
 
-from stylecam.errors import UsageError
+from stylecam.errors import ClusterError, UsageError
 from stylecam.media.frame import Size
 from stylecam.media.image_file import ImageFile
 from stylecam.media.testing import gray_image
 from stylecam.models.style_mix import StyleMix
-from stylecam.stylize.batch import BatchItem, BatchResult, paint, plan
+from stylecam.stylize.batch import CLIPS, BatchItem, BatchResult, paint, paint_apart, paint_one, plan
 from stylecam.stylize.image import Stylist
+from stylecam.stylize.look import Look
+from stylecam.stylize.recipe import Recipe
 from tests import doubles
+from tests.stylize.inline_executor import InlineExecutor
 
 
 @pytest.fixture
@@ -138,3 +141,37 @@ def test_an_interrupt_while_writing_leaves_no_partial_file(
     with pytest.raises(KeyboardInterrupt):
         list(paint([BatchItem(pictures / "a.jpg", tmp_path / "out.png")], stylist, None, lambda _: None))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures"]
+
+
+def test_clips_in_folders_are_found_and_keep_their_tree(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason='clips need PyAV: pip install "stylecam[video]"')
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    for name in ("in/a.mp4", "in/deep/b.AVI", "in/photo.jpg"):
+        (tmp_path / name).touch()
+    assert names(plan([tmp_path / "in"], tmp_path / "out", kind=CLIPS), tmp_path / "out") == ["a.mp4", "deep/b.AVI.mp4"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no clips in there"):
+        plan([tmp_path / "empty"], tmp_path / "other", kind=CLIPS)
+
+
+def test_other_processes_paint_the_same_pictures(
+    pictures: Path, tmp_path: Path, stylist: Stylist, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recipe, "kept_stylist", lambda _: stylist)
+    recipe, executor = Recipe(Look(stylist.mix)), InlineExecutor()
+    apart = list(paint_apart(plan([pictures], tmp_path / "apart"), recipe, None, executor, 2))
+    here = list(paint(plan([pictures], tmp_path / "here"), stylist, None, lambda _: None))
+    assert {(result.item.source, result.size, result.error) for result in apart} == {
+        (result.item.source, result.size, result.error) for result in here
+    }
+    assert executor.called == ["paint_one"] * 3
+    assert (tmp_path / "apart" / "a.jpg").read_bytes() == (tmp_path / "here" / "a.jpg").read_bytes()
+    assert not list((tmp_path / "apart").glob(".stylecam-*"))
+
+
+def test_a_computer_with_another_disk_paints_nothing(pictures: Path, tmp_path: Path, stylist: Stylist) -> None:
+    """It would write the results where nobody looks for them."""
+    item = BatchItem(pictures / "a.jpg", tmp_path / "out" / "a.jpg")
+    with pytest.raises(ClusterError, match="cannot see"):
+        paint_one(Recipe(Look(stylist.mix)), None, tmp_path / "out" / ".stylecam-x", item)
+    assert not item.target.parent.exists()

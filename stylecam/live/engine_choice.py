@@ -21,7 +21,7 @@ from stylecam.stylize.look import Look
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils.clock import Clock
 from stylecam.utils.message import Message
-from stylecam.utils.resources import usable_cores
+from stylecam.utils.resources import limit_threads, usable_cores
 
 logger = logging.getLogger(__name__)
 
@@ -133,6 +133,15 @@ class EngineChooser:
             stylizer.prepare(look)
         pool.fallback = None if self._is_named else self._opencv()
         return pool, stylizer
+
+    def spare_threads(self) -> None:
+        """Take OpenCV's own threads where it runs no network.
+
+        Waiting for one another on pictures as small as a frame, they use twice the processor time and save none.
+        """
+        engines = (self._default, *(choice.engine for choice in self._choices.values()))
+        if all(engine.name != "opencv" for engine in engines):
+            limit_threads(self.threads or usable_cores(), opencv=1)
 
     def _choose_all(self, look: Look, models: Sequence[Model]) -> None:
         """Choose for the network of `look`, for the first of each tier, and for those measured before."""

@@ -64,7 +64,7 @@ from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.paths import improving_file, user_styles
-from stylecam.utils.resources import limit_threads, process_age_s, process_usage, usable_cores
+from stylecam.utils.resources import allowed_threads, limit_threads, process_age_s, process_usage, usable_cores
 from stylecam.utils.version import __version__
 
 
@@ -342,6 +342,7 @@ class Session:
         engines = EngineChooser(settings, self._clock)
         if engines.remote is not None:
             self._use_server(engines.remote)
+        self._closing.callback(limit_threads, allowed_threads())
         if engines.threads is not None:
             limit_threads(engines.threads)
         source = devices.open_source(
@@ -359,6 +360,7 @@ class Session:
             sink.write(card)
         tier = settle_tier(settings, self._catalog, self.control, engines.speed)
         pool, stylizer = engines.load(self.control.state.look, self._catalog.cycled_models, self._stylizer)
+        engines.spare_threads()
         viewers = make_viewers(settings, devices.sinks, lambda: self.control.state, self._clock.now())
         context = PipelineContext(
             settings.size, settings.fps, self._clock, self.stats, viewers, self._cpu_budget, microphone, language

@@ -16,6 +16,8 @@ import psutil
 BUSY_SHARE = 0.5
 """The load average per processor above which a computer counts as busy, so that times measured on it are too long."""
 
+_allowed: int | None = None  # threads for pictures, where OpenCV has fewer of its own
+
 
 def process_age_s(now: float, then: float) -> float:
     """Return the seconds from the start of this process to `then`. Both arguments are times of the monotonic clock."""
@@ -41,11 +43,23 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def limit_threads(count: int) -> None:
-    """Let OpenCV use `count` threads in this whole process. Only for programs, not for constructors of a library."""
+def limit_threads(count: int, opencv: int | None = None) -> None:
+    """Let this whole process use `count` threads for pictures, and OpenCV `opencv` of its own; None for as many.
+
+    Only for programs, not for constructors of a library.
+    """
     import cv2  # not every program that asks for resources needs OpenCV
 
-    cv2.setNumThreads(count)
+    global _allowed
+    _allowed = None if opencv is None else count
+    cv2.setNumThreads(count if opencv is None else opencv)
+
+
+def allowed_threads() -> int:
+    """Return how many threads may work on a picture at once: what `limit_threads` allowed, or as many as OpenCV has."""
+    import cv2
+
+    return _allowed or cv2.getNumThreads()
 
 
 def processor_name() -> str:

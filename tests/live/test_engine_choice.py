@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -22,6 +23,7 @@ from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
 from stylecam.stylize.look import Look
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils.clock import ManualClock
+from stylecam.utils.resources import allowed_threads, limit_threads, usable_cores
 from tests.doubles import ManualSessionPool, TintEngine, frame, model
 
 SIZE = Size(128, 72)
@@ -293,3 +295,21 @@ def test_a_device_that_failed_is_named_once_however_many_networks_it_runs(comput
     assert run.engines.troubles() == []
     run.engines.engine_of(RICH).trouble = "the card is gone"
     assert run.engines.troubles() == ["the card is gone"]
+
+
+@pytest.mark.parametrize(("fastest", "threads"), [(EXACT, 1), ("opencv cpu", 3)])
+def test_opencv_has_threads_of_its_own_only_where_it_runs_a_network(
+    computer: Computer, fastest: str, threads: int
+) -> None:
+    computer.fastest["own"] = fastest
+    computer.known.add("own")
+    before = allowed_threads()
+    limit_threads(3)
+    try:
+        run = Run(threads=2)
+        run.load()
+        run.engines.spare_threads()
+        assert cv2.getNumThreads() == threads
+        assert allowed_threads() == (min(usable_cores(), 2) if threads == 1 else 3)
+    finally:
+        limit_threads(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,6 +17,12 @@ from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
 from stylecam.stylize.postprocess.transition import TransitionStep
 from stylecam.utils.metrics import StageTimes
+
+MAX_DETAIL_PIXELS = 1_100_000
+"""The camera's detail is added to at most so many pixels; a larger picture is made of that one by linear enlargement.
+
+A picture of 1280×720 gets all there is, one of 1920×1080 that of 960×540; all of it would take four times as long.
+"""
 
 Points = npt.NDArray[np.float64]
 """N×2: x and y of each, in pixels."""
@@ -84,7 +91,8 @@ class Postprocessor:
         self._size = size
         self._stages = stages
         self._temporal_filter = TemporalFilter()
-        self._upsampler = GuidedUpsampler(size)
+        self._detail_size = _detail_size(size)
+        self._upsampler = GuidedUpsampler(self._detail_size)
         self._painted_with: TransitionStep | None = None
         self._switch_count = 0
         self._before_switch: Image | None = None
@@ -134,11 +142,13 @@ class Postprocessor:
         """Bring `styled` to the output's size; also return the milliseconds that adding detail took, if it was."""
         if (styled.shape[1], styled.shape[0]) == self._size:
             return np.ascontiguousarray(styled), None
-        if not detail:
+        if not detail or styled.shape[0] >= self._detail_size.height:
             with self._stages.time("enlarge"):
                 return resize(styled, self._size), None
         with self._stages.time("detail") as timer:
-            image = self._upsampler.enlarge(styled, small, view.at(self._size))
+            image = self._upsampler.enlarge(styled, small, view.at(self._detail_size))
+            if self._detail_size != self._size:
+                image = cast(Image, cv2.resize(image, self._size))
         return image, timer.milliseconds
 
     def _compose(
@@ -153,6 +163,12 @@ class Postprocessor:
             return blend(image, self._before_switch, step.fading)
         self._before_switch = None
         return image
+
+
+def _detail_size(size: Size) -> Size:
+    """Return the size at which detail is added for an output of `size`: its own, or an integer fraction of it."""
+    shrink = math.ceil(math.sqrt(size.width * size.height / MAX_DETAIL_PIXELS))
+    return Size(size.width // shrink, size.height // shrink)
 
 
 def _middle(image: Image, cropped: Image) -> Box:

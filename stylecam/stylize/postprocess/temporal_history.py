@@ -1,17 +1,11 @@
 """Keep what was styled before: move it along with what moves, and blend it with what is styled now.
 
-Pictures are worked through strip by strip, on several threads, instead of operation by operation. An operation on a
-whole picture fetches it from memory and writes it back; a strip stays in the processor's cache from the first operation
-to the last. OpenCV and numpy release the interpreter while they work, so plain threads suffice. A strip is too small
-for OpenCV to split it once more among its own threads, which spin for a while after each operation.
+Pictures are worked through strip by strip, see `stylecam.stylize.postprocess.parallel_rows`.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, TypeVar, cast
 
 import cv2
@@ -20,6 +14,7 @@ import numpy.typing as npt
 
 from stylecam.media.frame import Image
 from stylecam.stylize.postprocess.change_detection import Floats
+from stylecam.stylize.postprocess.parallel_rows import ParallelRows, strip_rows
 
 _MARGIN = 2
 """Levels by which the history may leave the range of the new picture's neighbourhood."""
@@ -27,54 +22,7 @@ _NEIGHBOURS = np.ones((3, 3), np.uint8)
 _ONE = 256
 """A level in fixed point: of two bytes the higher one is the level, the lower one the remainder of rounding."""
 
-_STRIP_PIXELS = 90000
-"""Pixels in a strip, at most. With smaller ones threads wait for the interpreter; OpenCV splits those of 98304."""
-_ROW_UNIT = 8
-"""The rows of a strip are a multiple of this, so that pictures of a half, quarter and eighth size have strips too."""
-_MAX_THREADS = 4
-"""Threads that work at once, the caller's included. More would wait for one another."""
-
-_ScratchT = TypeVar("_ScratchT")
 _Values = TypeVar("_Values", bound="npt.NDArray[np.integer[Any] | np.floating[Any]]")
-
-
-class ParallelRows:
-    """Works through pictures for one thread, with the help of as many as OpenCV may have (`cv2.setNumThreads`)."""
-
-    def __init__(self) -> None:
-        self._helpers = ThreadPoolExecutor(_MAX_THREADS - 1, "strips")
-
-    def run(
-        self,
-        height: int,
-        width: int,
-        scratch: Callable[[int], list[_ScratchT]],
-        work: Callable[[slice, _ScratchT], None],
-    ) -> None:
-        """Call `work` with the rows of each strip of height×width; each thread has one of `scratch(threads)` to itself.
-
-        What a call raises is raised here, when all have ended.
-        """
-        step = strip_rows(width)
-        todo = deque(slice(top, min(height, top + step)) for top in range(0, height, step))
-        own, *others = scratch(max(1, min(_MAX_THREADS, cv2.getNumThreads(), len(todo))))
-
-        def take(with_: _ScratchT) -> None:
-            while todo:
-                try:
-                    strip = todo.popleft()
-                except IndexError:  # another thread was faster
-                    return
-                work(strip, with_)
-
-        helping = [self._helpers.submit(take, other) for other in others]
-        try:
-            take(own)
-        finally:
-            todo.clear()
-            wait(helping)
-        for helper in helping:
-            helper.result()
 
 
 class PaintingHistory:
@@ -200,11 +148,6 @@ class _Scratch:
         np.multiply(change, cv2.cvtColor(share, cv2.COLOR_GRAY2BGR), out=change)
         mixed += change
         cv2.split(bytes_, (_flat(remainder), _flat(result)))
-
-
-def strip_rows(width: int) -> int:
-    """Return how many rows a strip of a picture of `width` has, at most."""
-    return max(_ROW_UNIT, _STRIP_PIXELS // width // _ROW_UNIT * _ROW_UNIT)
 
 
 def source_rows(strip: slice, height: int, small: int) -> slice:

@@ -14,8 +14,12 @@ from stylecam.media.frame import Box, Size
 from stylecam.media.overlays import starting_cover, with_badge
 from stylecam.media.testing import gray_image
 from stylecam.models.style_mix import StyleMix
-from stylecam.stylize.postprocess.chain import FrameView, blend, with_colors_of
+from stylecam.stylize.look import Look
+from stylecam.stylize.postprocess.chain import FrameView, Postprocessor, blend, with_colors_of
+from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
 from stylecam.stylize.postprocess.transition import DURATION_S, Transition
+from stylecam.utils.clock import ManualClock
+from stylecam.utils.metrics import StageTimes
 from tests.doubles import model
 
 BANK = model("bank", 3)
@@ -257,3 +261,31 @@ def test_a_point_is_located_where_the_view_shows_it(mirror: bool, region: Box | 
     moments = cv2.moments(view.at(size)[..., 0])
     found = np.array((moments["m10"], moments["m01"])) / moments["m00"] + 0.5
     assert view.locate(point, size)[0] == pytest.approx(found, abs=0.7)
+
+
+@pytest.mark.parametrize(
+    ("size", "fraction"), [((1280, 720), 1), ((1366, 768), 1), ((1920, 1080), 2), ((3840, 2160), 3)]
+)
+def test_a_large_output_gets_the_detail_of_a_fraction_of_it(size: tuple[int, int], fraction: int) -> None:
+    detailed = Size(size[0] // fraction, size[1] // fraction)
+    camera = np.random.default_rng(2).integers(0, 255, (size[1] // 8, size[0] // 8, 3), np.uint8)
+    view = FrameView(np.asarray(cv2.resize(camera, size), np.uint8), Size(*size))
+    small = Size(size[0] // 6 // 8 * 8, size[1] // 6 // 8 * 8)
+    step = Transition(FRAME).toward(A, 0.0, 1.0)
+    look = Look(A, steadiness=0.0)
+    result = Postprocessor(Size(*size), StageTimes(ManualClock())).apply(
+        view.at(small), view, step, None, look=look, detail=True
+    )
+    expected = GuidedUpsampler(detailed).enlarge(view.at(small), view.at(small), view.at(detailed))
+    assert np.array_equal(result.image, cv2.resize(expected, size))
+    assert result.detail_ms is not None
+
+
+def test_a_painting_as_fine_as_the_detail_is_only_enlarged() -> None:
+    size = Size(1920, 1080)
+    view = FrameView(gray_image(90, size), size)
+    result = Postprocessor(size, StageTimes(ManualClock())).apply(
+        view.at(Size(960, 544)), view, Transition(FRAME).toward(A, 0.0, 1.0), None, look=Look(A), detail=True
+    )
+    assert result.image.shape == (1080, 1920, 3)
+    assert result.detail_ms is None

@@ -14,7 +14,7 @@ import click
 from stylecam.cli import shared_options as shared
 from stylecam.cli.completion import complete_style, complete_words
 from stylecam.cli.declared import SHARE, flag
-from stylecam.engines.names import EngineSettings
+from stylecam.engines.names import AUTO, ENGINES, EngineSettings
 from stylecam.errors import UsageError
 from stylecam.stylize.look import Look
 from stylecam.utils.message import Message
@@ -39,7 +39,11 @@ _STYLIST_OPTIONS = (
         help="What the room shows: camera, blur[:STRENGTH], color:#RRGGBB, picture:FILE, style:NAME, none.",
     ),
     flag(Look, "face", help="How clear eyes and mouths stay in the painting, 0 to 1."),
-    flag(EngineSettings, "engine"),
+    flag(
+        EngineSettings,
+        "engine",
+        help=f"What runs the network: {', '.join(ENGINES)}, or {AUTO}: the fastest that is installed, measured once.",
+    ),
     flag(EngineSettings, "device"),
     shared.tier,
     shared.as_json,

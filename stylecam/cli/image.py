@@ -53,6 +53,8 @@ Examples:
       eyes and mouths stay clear
   stylecam image photo.jpg person.png --room none
       the painted person alone, before nothing
+  stylecam image photo.jpg blurred.jpg --style none --room blur
+      nothing is painted; the room is blurred
   stylecam image ~/Pictures ~/Painted --style the_scream --max-size 2048
       a folder and its subfolders, which are created in the other
   stylecam image ~/Pictures ~/Painted --style the_scream --skip-existing
@@ -123,7 +125,7 @@ def command(
                 results.append(result)
                 _show(result, bar, len(planned) > 1)
     seconds = time.perf_counter() - started_at
-    return _report(results, len(planned) - len(items), stylist.mix.label, seconds, as_json)
+    return _report(results, len(planned) - len(items), stylist.label, seconds, as_json)
 
 
 def _on_cluster(
@@ -133,6 +135,7 @@ def _on_cluster(
     """Paint `items` on the cluster `on`, add their `results`, and return the exit status."""
     from stylecam.cli.progress import CountProgress
     from stylecam.stylize.batch import paint_apart
+    from stylecam.stylize.still_look import painted_style
 
     recipe = painting.recipe_for(**options)
     started_at = time.perf_counter()
@@ -141,7 +144,7 @@ def _on_cluster(
             for result in paint_apart(painting.absolute(items), recipe, max_size, executor, executor.width):
                 results.append(result)
                 _show(result, bar, len(items) + skipped > 1)
-    return _report(results, skipped, recipe.look.label, time.perf_counter() - started_at, as_json)
+    return _report(results, skipped, painted_style(recipe.look), time.perf_counter() - started_at, as_json)
 
 
 def _show(result: BatchResult, bar: CountProgress, several: bool) -> None:

@@ -20,6 +20,7 @@ Examples:
   stylecam sheet photo.jpg                writes photo-styles.jpg
   stylecam sheet photo.jpg styles.png
   stylecam sheet photo.jpg three.jpg --style udnie --style "udnie:1,great_wave:1" --style great_wave --columns 2
+  stylecam sheet photo.jpg persons.png --paint person     the person in every style, the room as it is
   stylecam sheet clip.mp4 styles.mp4 --video --cell 320
 \b
 The picture's colour profile is kept. If a style cannot be painted, its cell says why.

@@ -122,10 +122,10 @@ def _here(items: Sequence[BatchItem], options: dict[str, Any]) -> Iterator[ClipR
                     item.target.parent.mkdir(parents=True, exist_ok=True)
                     made = transform_video(item.source, item.target, stylist, bar.set_count)
             except StylecamError as error:
-                yield ClipResult(item, stylist.mix.label, time.perf_counter() - started_at, error=str(error))
+                yield ClipResult(item, stylist.label, time.perf_counter() - started_at, error=str(error))
             else:
                 note = stylist.reduction_note(made.size)
-                yield ClipResult(item, stylist.mix.label, time.perf_counter() - started_at, made, note=note)
+                yield ClipResult(item, stylist.label, time.perf_counter() - started_at, made, note=note)
 
 
 def _on_cluster(on: str, items: Sequence[BatchItem], options: dict[str, Any]) -> Iterator[ClipResult]:

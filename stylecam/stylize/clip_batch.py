@@ -31,6 +31,7 @@ from stylecam.media.video_segments import Segment, expected_frames, segment_fram
 from stylecam.stylize.batch import BatchItem
 from stylecam.stylize.network_pictures import NetworkPictures, write_network_pictures
 from stylecam.stylize.recipe import Recipe, check_visible
+from stylecam.stylize.still_look import painted_style
 from stylecam.utils.files import resolve_target
 
 Progress = Callable[[float], None]
@@ -133,7 +134,7 @@ class _Clip:
     """A clip in the work: its segments, and which of them still have to be painted."""
 
     def __init__(self, item: BatchItem, recipe: Recipe) -> None:
-        self.item, self.style, self.started = item, recipe.look.label, time.perf_counter()
+        self.item, self.style, self.started = item, painted_style(recipe.look), time.perf_counter()
         self.folder = segments_folder(item.target)
         segments = split_video(item.source)
         seen = item.source.stat()
@@ -213,7 +214,7 @@ class _ClipBatch:
                 clip = self._clip = _Clip(item, self._recipe)
             except StylecamError as error:
                 self._total -= 2 * expected
-                return ClipResult(item, self._recipe.look.label, 0.0, error=str(error))
+                return ClipResult(item, painted_style(self._recipe.look), 0.0, error=str(error))
             self._total += 2 * (clip.frames - expected) - clip.kept_frames
             self._close_if_handed_out(clip)
         else:

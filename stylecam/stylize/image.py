@@ -27,7 +27,7 @@ from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
 from stylecam.stylize.room import Paint, Room, RoomKind
 from stylecam.stylize.still_compositor import StillCompositor, StyledImage
 from stylecam.stylize.still_faces import StillFaces
-from stylecam.stylize.still_look import check_scale, still_look
+from stylecam.stylize.still_look import check_scale, painted_style, still_look
 from stylecam.utils.clock import SystemClock
 
 MAX_GUIDED_PIXELS = 16_000_000
@@ -69,7 +69,7 @@ class Stylist:
     >>> stylist = stylecam.Stylist("starry_night", room="color:#00b140")  # the person, painted, before green
 
     Attributes:
-        mix: the style or blend.
+        mix: the style or blend; with the style `none`, that of the room, or one that is not used.
     """
 
     def __init__(
@@ -92,6 +92,7 @@ class Stylist:
 
         Args:
             style: `starry_night`, `bank/name`, a blend `great_wave:0.6,the_scream:0.4` or the path of an `.onnx` file.
+                `none` leaves the person as they are, before what `room` shows.
             strength: 0 (the image as it is) to 1 (the styled image).
             steadiness: 0 to 1: how strongly what does not move is kept from flickering in a sequence of frames. With 0
                 every image stands for itself.
@@ -112,8 +113,8 @@ class Stylist:
         Raises:
             StyleNotFoundError: there is no style of this name; the error carries the nearest ones.
             ModelFormatError: the file is not a style network.
-            UsageError: a number is out of range, the blend or the room is malformed, the style is `none`, or no
-                network of the tier is installed.
+            UsageError: a number is out of range, the blend or the room is malformed, the style is `none` and the
+                room neither hidden nor painted, or no network of the tier is installed.
             EngineUnavailableError: the engine is not installed, or the device is not there.
         """
         look = still_look(
@@ -140,6 +141,11 @@ class Stylist:
         self._compositor = StillCompositor(self._engine, look)
         self._faces = StillFaces(self._engine, steady=look.steadiness > 0)
         self._room_stylist: Stylist | None = None
+
+    @property
+    def label(self) -> str:
+        """The style as users write it; `none` if nothing is painted."""
+        return painted_style(self._look)
 
     @property
     def engine(self) -> Engine:
@@ -278,7 +284,9 @@ class Stylist:
         return self.mix.model.rows(self.mix.weights, short_side, self._look.brush)
 
     def _stylize(self, image: Image, report: Progress) -> Image:
-        """Stylize `image` at its size: whole, in tiles, or from a reduced copy."""
+        """Stylize `image` at its size: whole, in tiles, or from a reduced copy; as it is where nothing is painted."""
+        if not self._look.paints:
+            return np.array(image)
         model, size = self.mix.model, Size(image.shape[1], image.shape[0])
         share = tiles.share_taken_whole(size)
         if share == 1:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stylecam.engines.factory import make_engine
 from stylecam.engines.names import AUTO, REMOTE, check_names
-from stylecam.errors import ClusterError, EngineUnavailableError, UsageError
+from stylecam.errors import ClusterError, EngineUnavailableError
 from stylecam.stylize.image import Stylist, still_engine
 from stylecam.stylize.look import Look
 from stylecam.stylize.still_look import check_scale
@@ -68,8 +68,7 @@ class Recipe:
             raise ClusterError(
                 f"{socket.gethostname()} has stylecam {__version__}, and this computer {self.version}; install the same"
             )
-        if self.look.mix is None:
-            raise UsageError("the style 'none' changes nothing; name a style")
+        assert self.look.mix is not None
         limit_threads(1)
         try:
             engine = still_engine(self.engine, self.device, self.look.mix.model, threads=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stylecam.errors import UsageError
 from stylecam.models.catalog import Catalog
 from stylecam.models.style_mix import StyleMix
@@ -18,6 +20,8 @@ def still_look(
     room: str | Room, face: float, tier: str,
 ) -> Look:  # fmt: skip
     """Return the look of pictures and clips for the arguments of `Stylist`, which says what they mean.
+
+    It always has a style: with the style `none`, that of the room, or one of strength 0.
 
     Raises:
         StyleNotFoundError, ModelFormatError, UsageError: as for `Stylist`.
@@ -37,9 +41,18 @@ def still_look(
     for option in options_of(Look):
         if option.minimum is not None:
             option.check(getattr(look, option.attribute), option.name)
+    if look.room_mix is not None and mix is None:
+        return replace(look, mix=look.room_mix, room=Room(), room_mix=None, paint=Paint.ROOM)
+    if look.hides_room and mix is None and catalog.cards:
+        return replace(look, mix=catalog.mix_of(catalog.cards[0]), strength=0.0)
     if mix is None:
-        raise UsageError("the style 'none' changes nothing; name a style")
+        raise UsageError("the style 'none' changes nothing; name a style, or what the room shows")
     return look
+
+
+def painted_style(look: Look) -> str:
+    """Return the style of `look` as users write it; `none` if nothing is painted."""
+    return look.label if look.paints else "none"
 
 
 def check_scale(scale: float) -> None:

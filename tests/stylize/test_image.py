@@ -22,6 +22,7 @@ from stylecam.models.style_mix import StyleMix
 from stylecam.stylize import image, tiles
 from stylecam.stylize.image import Stylist
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
+from stylecam.stylize.room import Paint, Room
 from stylecam.stylize.tiles import PADDING, Span, spans
 from tests import doubles
 
@@ -168,11 +169,31 @@ def test_an_array_of_another_form_is_refused_with_its_shape(picture: Image, mix:
         Stylist(mix, engine="opencv")(picture)
 
 
+def test_without_a_style_the_person_stays_as_they_are_and_no_network_paints(
+    photo: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = np.zeros(photo.shape[:2], np.uint8)
+    person[:, :300] = 255
+    monkeypatch.setattr("stylecam.stylize.matte.Matte.find", lambda *_: person)
+    monkeypatch.setattr(Stylist, "_whole", None)
+    green = Stylist("none", room="color:#00ff00", engine="opencv")
+    styled = green(photo)
+    np.testing.assert_array_equal(styled[:, :300], photo[:, :300])
+    assert (styled[:, 300:] == (0, 255, 0)).all()
+    assert green.label == "none"
+
+
+def test_without_a_style_the_room_may_still_have_one() -> None:
+    look = Stylist("none", room="style:udnie", engine="opencv")._look
+    assert (look.label, look.paint, look.room) == ("udnie", Paint.ROOM, Room())
+
+
 def test_invalid_arguments_are_refused() -> None:
     with pytest.raises(StyleNotFoundError):
         Stylist("no_such_style")
-    with pytest.raises(UsageError, match="name a style"):
-        Stylist("none")
+    for paint in ("everything", "person"):
+        with pytest.raises(UsageError, match="name a style"):
+            Stylist("none", paint=paint)
     with pytest.raises(UsageError, match="strength"):
         Stylist("starry_night", strength=1.5)
     with pytest.raises(UsageError, match="scale"):

@@ -61,13 +61,13 @@ class OwnStyles:
     Attributes:
         folder: where the files are.
         learner: returns what learns a style from a picture; it may take a moment to load.
-        names: returns the names of all styles, also of those shipped with stylecam.
+        taken_names: returns what no new style can be called, for example like a shipped one.
         improvements: trains styles further; None where nothing does.
     """
 
     folder: Path
     learner: Callable[[], PictureLearner]
-    names: Callable[[], frozenset[str]]
+    taken_names: Callable[[], frozenset[str]]
     improvements: ImprovementRunner | None = None
 
     def add_picture(
@@ -179,7 +179,7 @@ class OwnStyles:
         return name
 
     def _taken(self) -> frozenset[str]:
-        return self.names() | {"none"} | {path.stem for path in self.folder.glob("*.*")}
+        return self.taken_names() | {path.stem for path in self.folder.glob("*.*")}
 
 
 def _text(texts: Mapping[str, str], key: str) -> str:

@@ -93,10 +93,7 @@ def server_context(
     def sample() -> Frame:
         return Frame(sample_picture(THUMBNAIL_SAMPLE), COVER_INDEX, 0.0)
 
-    own_styles = OwnStyles(
-        paths.user_styles(), cache(StyleLearner), lambda: frozenset(card.name for card in catalog.all_cards),
-        improvements,
-    )  # fmt: skip
+    own_styles = OwnStyles(paths.user_styles(), cache(StyleLearner), catalog.taken_names, improvements)
     thumbnails = Thumbnails(
         catalog, lambda: None if (opened := parts()) is None else opened.pipeline.newest, clock,
         covered=lambda: control.state.requested_content is Content.COVERED,

@@ -8,6 +8,7 @@ JPEG 2000.
 from __future__ import annotations
 
 import io
+import os
 import struct
 import warnings
 from collections.abc import Collection, Iterator
@@ -205,11 +206,17 @@ def result_suffix(path: Path) -> str:
 
 
 def files_in(folder: Path, suffixes: Collection[str]) -> Iterator[Path]:
-    """Yield the files in `folder` with one of `suffixes`, at any depth, without hidden ones such as thumbnails."""
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in suffixes and path.is_file() and not hidden:
-            yield path
+    """Yield the files in `folder` with one of `suffixes`, at any depth, in the order of their names.
+
+    Hidden ones, such as thumbnails, and what this user may not look into are left out.
+    """
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(place, name) for name in names if not name.startswith("."))
+        # `Path.is_file` raises where this user may not look
+        found += (path for path in paths if path.suffix.lower() in suffixes and os.path.isfile(path))  # noqa: PTH113
+    yield from sorted(found)
 
 
 def _from_pillow(opened: Pillow.Image, source: Path | bytes, name: str, min_side: int | None) -> ImageFile:

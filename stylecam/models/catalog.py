@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -158,6 +158,11 @@ class Catalog:
     def all_cards(self) -> tuple[StyleCard, ...]:
         """Every card, including those whose short name belongs to another bank."""
         return self._content.cards
+
+    def taken_names(self, leaving: Collection[str] = ()) -> frozenset[str]:
+        """Return what no new style can be called: the names of styles and networks, without the banks `leaving`."""
+        cards = (card.name for card in self.all_cards if card.own or card.bank not in leaving)
+        return frozenset({"none", *cards, *(stem for stem in self._content.models if stem not in leaving)})
 
     @property
     def models(self) -> tuple[Model, ...]:

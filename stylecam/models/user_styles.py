@@ -67,7 +67,7 @@ class UserStyles:
         """
         if len(name) > MAX_NAME_LENGTH:
             raise UsageError(f"{name[:40]}… is too long for a name; {MAX_NAME_LENGTH} letters at most")
-        if name in self._taken() or self._path(name).exists() or self._path(name, SUFFIX).exists():
+        if name in self.catalog().taken_names() or self._path(name).exists() or self._path(name, SUFFIX).exists():
             raise _name_taken(name)
 
     def add(self, name: str, data: bytes) -> tuple[StyleCard, ...]:
@@ -173,13 +173,9 @@ class UserStyles:
 
     def _free(self, name: str, leaving: Collection[str] = ()) -> str:
         """Return `name`, or `name`_2 and so on where that is taken by something else than the banks `leaving`."""
-        return free_name(name, self._taken(leaving) | {path.stem for path in self._folder.glob(f"*{SUFFIX}")})
-
-    def _taken(self, leaving: Collection[str] = ()) -> set[str]:
-        """Return the names of all styles and networks, without the banks `leaving`."""
-        catalog = self.catalog()
-        cards = (card.name for card in catalog.all_cards if card.own or card.bank not in leaving)
-        return {"none", *cards, *(model.path.stem for model in catalog.models if model.path.stem not in leaving)}
+        return free_name(
+            name, self.catalog().taken_names(leaving) | {path.stem for path in self._folder.glob(f"*{SUFFIX}")}
+        )
 
     def _cards_of(self, paths: Sequence[Path]) -> tuple[StyleCard, ...]:
         names = {path.stem for path in paths}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy.typing as npt
 
 from stylecam.errors import SourceUnreadableError, TrainingDataError
 from stylecam.media.frame import Image
-from stylecam.media.image_file import READABLE_SUFFIXES, ImageFile
+from stylecam.media.image_file import READABLE_SUFFIXES, ImageFile, files_in
 from stylecam.training import augmentation
 from stylecam.training.faces import Face, FindsFaces
 
@@ -205,14 +204,11 @@ def pictures_in(folder: Path, exclude: Sequence[Path] = ()) -> list[Path]:
     if not folder.is_dir():
         raise TrainingDataError(f"--photos {folder}: there is no such folder")
     names = {path.name for path in exclude}  # compared first, because resolving thousands of paths takes long
-    found = sorted(
+    found = [
         path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in READABLE_SUFFIXES
-        and not path.name.startswith(".")
-        and not (path.name in names and path.resolve() in [other.resolve() for other in exclude])
-        and os.path.isfile(path)  # noqa: PTH113 - `Path.is_file` raises where this user may not look
-    )
+        for path in files_in(folder, READABLE_SUFFIXES)
+        if not (path.name in names and path.resolve() in [other.resolve() for other in exclude])
+    ]
     if not found:
         raise TrainingDataError(
             f"--photos {folder} holds no pictures that can be read, such as .jpg or .png (.heic cannot); give some "

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -103,6 +105,27 @@ def test_what_cannot_be_is_one_line_and_changes_nothing(
     assert told.startswith("stylecam: ")
     assert told.count("\n") == 1
     assert list(styles.iterdir()) == []
+
+
+def test_a_folder_in_which_one_may_not_be_read_gives_the_others(learn: Learn, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def deny_art(path: Any = ".") -> Any:  # as the system does for every user but root
+        if str(path).endswith("art"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", deny_art)
+    Path("note.jpg").unlink()
+    assert "learned: harvest " in learn(".")
+
+
+def test_without_enough_memory_one_line_says_so(learn: Learn, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> OwnStyle:
+        raise MemoryError
+
+    monkeypatch.setattr("stylecam.stylize.style_learning.StyleLearner.learn", fail)
+    assert learn("harvest.jpg", status=2) == "stylecam: there is not enough memory; close other programs\n"
 
 
 def test_with_minutes_each_style_is_trained_further(

@@ -87,7 +87,7 @@ class OwnServer(RunningServer):
         self.learner = CopyingLearner({bank.body: LearnedRows(bank.vectors[0]) for bank in rows if bank is not None})
         self.improving = Improving()
         self.folder, self.catalog = folder, catalog
-        own = OwnStyles(folder, self.load, lambda: frozenset(card.name for card in catalog.cards), self.improving)
+        own = OwnStyles(folder, self.load, catalog.taken_names, self.improving)
         super().__init__(catalog, own_styles=own)
         self.loaded = 0
 

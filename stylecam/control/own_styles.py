@@ -36,6 +36,9 @@ class PictureLearner(Protocol):
     ) -> OwnStyle:
         """Learn one; `note` is called with each phrase about the picture that follows its title."""
 
+    def prepare(self, picture: bytes, crop: Crop | None) -> None:
+        """Do beforehand what learning this picture takes."""
+
     def redraft(self, style: OwnStyle) -> OwnStyle:
         """Return `style` with rows for each network that it has none for."""
 
@@ -69,6 +72,16 @@ class OwnStyles:
     learner: Callable[[], PictureLearner]
     taken_names: Callable[[], frozenset[str]]
     improvements: ImprovementRunner | None = None
+
+    def prepare(self, picture: bytes, crop: Crop | None = None) -> None:
+        """Do beforehand what learning the file content `picture` takes; without one only load what learns.
+
+        Raises:
+            SourceUnreadableError: it is no picture that can be learned.
+        """
+        learner = self.learner()
+        if picture:
+            learner.prepare(picture, crop)
 
     def add_picture(
         self, picture: bytes, texts: Mapping[str, str], crop: Crop | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from stylecam.engines.opencv import OpenCVEngine
@@ -11,6 +13,7 @@ from stylecam.errors import ModelFormatError, StylecamError
 from stylecam.media.frame import Image
 from stylecam.models.card import title_of
 from stylecam.models.catalog import shipped_models
+from stylecam.models.onnx.proto import FloatArray
 from stylecam.models.own_style import SUFFIX, LearnedRows, OwnStyle, changing, short_name
 from stylecam.models.user_styles import UserStyles
 from stylecam.stylize.face_detector import BlazeFace, Square
@@ -23,8 +26,24 @@ from stylecam.utils.text import printable
 _log = logging.getLogger(__name__)
 NOT_STATED = "not stated"
 """The licence of a picture of which nobody has said it."""
+_MOST_STUDIES = 4
 _FACE_SCORE = 0.8
 """Photographs of people reach it, painted faces hardly ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Study:
+    """All that is found out about a picture before its style has a name.
+
+    Attributes:
+        jpeg: see `StylePicture`.
+        notes: what there is to know about it, as phrases that follow its title.
+        rows: those that are predicted, by the digest of their body.
+    """
+
+    jpeg: bytes
+    notes: tuple[str, ...]
+    rows: Mapping[str, FloatArray]
 
 
 class StyleLearner:
@@ -36,6 +55,22 @@ class StyleLearner:
 
     def __init__(self) -> None:
         self._predictor = StylePredictor.load()
+        self._studies: dict[tuple[object, ...], _Study] = {}
+
+    def prepare(self, picture: bytes, crop: Sequence[float] | None = None) -> None:
+        """Study a picture that may soon be learned, so that `learn` then takes no time.
+
+        The last `_MOST_STUDIES` are kept.
+
+        Raises:
+            UsageError: the crop lies outside of the picture.
+            SourceUnreadableError: it cannot be learned.
+        """
+        key = _key(picture, crop)
+        study = self._studies.pop(key, None) or self._study(picture, crop, "the file")
+        self._studies[key] = study
+        for oldest in list(self._studies)[:-_MOST_STUDIES]:
+            del self._studies[oldest]
 
     def learn(
         self,
@@ -49,34 +84,32 @@ class StyleLearner:
         note: Callable[[str], None] = lambda _: None,
     ) -> OwnStyle:
         """Learn one style, as `learn` does."""
-        read = StylePicture.read(picture, crop, name or "the file")
-        for text in read.notes:
+        study = self._studies.pop(_key(picture, crop), None) if isinstance(picture, bytes) else None
+        study = study or self._study(picture, crop, name or "the file")
+        for text in study.notes:
             note(text)
-        if _shows_face(read.image):
-            note(Message("shows a face; the style takes only its colors and strokes, but its file holds the picture"))
         short = style_name(picture, name)
         style = OwnStyle(
             short,
             _stated(title) or title_of(_words(picture, name), short),
             _stated(artist) or "unknown",
             _stated(licence) or NOT_STATED,
-            read.jpeg,
+            study.jpeg,
         )
-        return self._drafted(style, read.image)
+        return _with_missing_rows(style, study.rows)
 
     def redraft(self, style: OwnStyle) -> OwnStyle:
         """Predict the rows that are missing, as `redraft` does. A picture that is damaged or hostile is refused."""
         if not style.picture:
             return style
         read = StylePicture.read(style.picture, name=f"the picture of {style.name}")
-        return self._drafted(style, read.image)
+        return _with_missing_rows(style, self._predictor.rows(read.image))
 
-    def _drafted(self, style: OwnStyle, image: Image) -> OwnStyle:
-        """Return `style` with predicted rows for the bodies that it has none for."""
-        for body, values in self._predictor.rows(image).items():
-            if body not in style.rows:
-                style = style.with_rows(body, LearnedRows(values))
-        return style
+    def _study(self, picture: Path | bytes, crop: Sequence[float] | None, name: str) -> _Study:
+        read = StylePicture.read(picture, crop, name)
+        face = Message("shows a face; the style takes only its colors and strokes, but its file holds the picture")
+        notes = (*read.notes, face) if _shows_face(read.image) else read.notes
+        return _Study(read.jpeg, notes, self._predictor.rows(read.image))
 
 
 def learn(
@@ -158,6 +191,19 @@ def redraft_folder(folder: Path) -> tuple[str, ...]:
                 )
             )
     return tuple(redrafted)
+
+
+def _key(picture: bytes, crop: Sequence[float] | None) -> tuple[object, ...]:
+    """Return what tells whether two pictures are the same, cut in the same way."""
+    return (hashlib.sha256(picture).digest(), *(crop or ()))
+
+
+def _with_missing_rows(style: OwnStyle, rows: Mapping[str, FloatArray]) -> OwnStyle:
+    """Return `style` with those of `rows` that are for a body that it has none for."""
+    for body, values in rows.items():
+        if body not in style.rows:
+            style = style.with_rows(body, LearnedRows(values))
+    return style
 
 
 def _lacks_rows(style: OwnStyle, bodies: frozenset[str]) -> bool:

@@ -14,7 +14,8 @@ from PIL import Image as Pillow
 import stylecam
 from stylecam.errors import SourceUnreadableError, UsageError
 from stylecam.models.own_style import LearnedRows, OwnStyle
-from stylecam.stylize.style_learning import learn, redraft, redraft_folder
+from stylecam.stylize.style_learning import StyleLearner, learn, redraft, redraft_folder
+from stylecam.stylize.style_picture import StylePicture
 from stylecam.utils import paths
 from tests.stylize.style_predictors import LEAN, RICH, learn_quickly
 
@@ -60,6 +61,16 @@ def test_only_the_crop_is_learned_from(grove: Path) -> None:
     whole, part = learn(grove), learn(grove, crop=(0, 0, 0.8, 0.9))
     assert not np.allclose(whole.rows[LEAN].values, part.rows[LEAN].values, atol=0.01)
     assert Pillow.open(io.BytesIO(part.picture)).size == (80, 72)
+
+
+def test_a_picture_that_was_studied_is_not_read_again(grove: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learner, picture, crop = StyleLearner(), grove.read_bytes(), (0, 0, 0.8, 0.9)
+    fresh = learner.learn(picture, name="Field", crop=crop)
+    learner.prepare(picture, crop)
+    with monkeypatch.context() as reading:
+        reading.setattr(StylePicture, "read", lambda *_: pytest.fail("it is read again"))
+        assert learner.learn(picture, name="Field", crop=crop).encode() == fresh.encode()
+    assert learner.learn(picture, name="Field").picture != fresh.picture
 
 
 def test_a_photograph_of_a_person_is_learned_and_its_face_is_mentioned(grove: Path) -> None:

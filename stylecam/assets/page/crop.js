@@ -12,7 +12,8 @@ export class Crop {
   #part = [0, 0, 1, 1]; #held = null;
   item = null; // what is shown
 
-  constructor() {
+  // `changed()` is called when the part has been moved or resized.
+  constructor(changed) {
     const box = at("crop-box");
     box.onpointerdown = event => {
       event.preventDefault();
@@ -21,8 +22,9 @@ export class Crop {
       this.#held = { x: event.clientX, y: event.clientY, part: this.#part, corner: event.target.dataset.corner ?? "" };
     };
     box.onpointermove = event => { if (this.#held) this.#drag(event); };
-    box.onpointerup = box.onpointercancel = () => { this.#held = null; };
+    box.onpointerup = box.onpointercancel = () => { this.#held = null; changed(); };
     box.onkeydown = event => this.#key(event);
+    box.onkeyup = changed;
   }
 
   // Show the picture at `url`; where the browser cannot, it is learned whole.

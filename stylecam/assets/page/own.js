@@ -7,6 +7,7 @@ import { decimal, say } from "./words.js";
 const PATH = "/api/own-styles";
 const UNDO_MS = 12_000;
 const BUSY_MS = 2000;
+const PAUSE_MS = 500;
 const LICENCES = {
   "private use": say("For private use only"), "own work": say("My own work"), "public domain": say("Public domain"),
   "CC0 1.0": "CC0 1.0", "CC BY 4.0": "CC BY 4.0", "CC BY-SA 4.0": "CC BY-SA 4.0",
@@ -40,7 +41,7 @@ function offer_licences(select, present) {
 }
 
 export class Own {
-  #gallery; #toast; #alarm; #items = []; #crop = new Crop(); #style = null; #improving = null; #undo = 0; #url = "";
+  #gallery; #toast; #alarm; #items = []; #crop = new Crop(() => this.#prepare()); #pause = 0; #studying = false; #style = null; #improving = null; #undo = 0; #url = "";
 
   // `toast(text)` and `alarm(text)` show a message.
   constructor(gallery, toast, alarm) {
@@ -111,11 +112,24 @@ export class Own {
   /* a new style */
 
   #show() {
-    if (!at("own").open) {
-      at("own").showModal();
-      send(`${PATH}/preparation`, { method: "POST" }).catch(() => {}); // learning says itself what is wrong
-    }
+    if (!at("own").open) at("own").showModal();
     this.#show_item();
+  }
+
+  // Have the picture that is shown studied while it is still named, once it is no longer cropped.
+  #prepare() {
+    clearTimeout(this.#pause);
+    this.#pause = setTimeout(() => this.#study(), PAUSE_MS);
+  }
+
+  // Without a picture, what learns is loaded.
+  async #study() {
+    const item = this.#items[0], crop = this.#crop.shares;
+    if (this.#studying || !at("own").open) return;
+    this.#studying = true;
+    await send(`${PATH}/preparation${crop && `?crop=${crop}`}`, { method: "POST", body: item?.file }).catch(() => {}); // learning says itself what is wrong
+    this.#studying = false;
+    if (this.#items[0] !== item || this.#crop.shares !== crop) this.#prepare();
   }
 
   async #show_item() {
@@ -124,13 +138,16 @@ export class Own {
     at("own-form").hidden = !item;
     set_text("own-count", this.#items.length > 1 ? say("{count} pictures wait for a name", { count: this.#items.length }) : "");
     at("own-all").hidden = this.#items.length < 2;
+    if (!item) this.#prepare();
     if (!item || item === this.#crop.item) return;
     at("own-name").value = item.title;
     if (!at("own-licence").options.length) offer_licences(at("own-licence"));
     set_text("own-refusal", item.refusal);
     if (this.#url) URL.revokeObjectURL(this.#url);
     this.#url = URL.createObjectURL(item.file);
-    await this.#crop.show(item, this.#url);
+    const shown = this.#crop.show(item, this.#url);
+    this.#prepare();
+    await shown;
     at("own-name").select();
   }
 
@@ -141,9 +158,9 @@ export class Own {
     first.title = at("own-name").value.trim() || first.title;
     first.crop = this.#crop.shares;
     this.#items = all ? [] : rest;
+    this.#send_all(items.map(item => ({ ...item, query: { title: item.title, ...common, ...(item.crop && { crop: item.crop }) } })));
     if (this.#items.length) this.#show_item();
     else at("own").close();
-    this.#send_all(items.map(item => ({ ...item, query: { title: item.title, ...common, ...(item.crop && { crop: item.crop }) } })));
   }
 
   // One after the other, as stylecam learns them. What is refused comes back with the reason, so that nothing is lost.
@@ -162,6 +179,7 @@ export class Own {
       } catch (error) { refused.push({ ...item, refusal: error.message }); } finally { remove(); }
     }
     if (last) wear(last);
+    this.#prepare(); // the one that is shown now, for which there was no time
     const pictures = refused.filter(item => item.title !== undefined);
     if (pictures.length) {
       this.#items.push(...pictures);

@@ -26,6 +26,7 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_PICTURE_BYTES = 64 * 2**20
 """The largest file of a picture from which a style is learned."""
 OWN_STYLES_PATH = "/api/own-styles"
+PREPARATION_PATH = f"{OWN_STYLES_PATH}/preparation"
 """Where pictures are sent to, which are larger than all other bodies."""
 PROTOCOL = "stylecam"
 """The protocol of the WebSocket. A browser sends the token as the name of another one, `token.TOKEN`."""
@@ -141,7 +142,7 @@ def error_response(status: int, words: str, headers: Mapping[str, str] | None = 
 
 
 def _most_bytes(request: web.Request) -> int:
-    return MAX_PICTURE_BYTES if request.path == OWN_STYLES_PATH else MAX_BODY_BYTES
+    return MAX_PICTURE_BYTES if request.path in (OWN_STYLES_PATH, PREPARATION_PATH) else MAX_BODY_BYTES
 
 
 def _too_large(request: web.Request) -> web.Response:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from stylecam.control.actions import Action
-from stylecam.control.http.auth import OWN_STYLES_PATH
+from stylecam.control.http.auth import OWN_STYLES_PATH, PREPARATION_PATH
 from stylecam.control.own_styles import MAX_MINUTES
 from stylecam.control.parameters import FLAG, LONGEST, NUMBER, TEXT, Parameter
 from stylecam.models.own_style import MAX_TEXT_LENGTH
@@ -230,7 +230,8 @@ def _own_styles() -> dict[str, Any]:
     texts = {key: {"type": "string", "maxLength": MAX_TEXT_LENGTH} for key in ("title", "artist", "licence")}
     queries = [_query(key, schema, f"the picture's {key}") for key, schema in texts.items()]
     queries.append(_query("name", _TEXT, "how commands call the style; without, it is made from the title"))
-    queries.append(_query("crop", _TEXT, "the part that is learned: left,top,width,height as shares of the picture"))
+    crop = _query("crop", _TEXT, "the part that is learned: left,top,width,height as shares of the picture")
+    queries.append(crop)
     style, done = _json(_object_with(style=_OBJECT)), _json(_OBJECT)
     binary = {"type": "string", "format": "binary"}
     file = {"description": "a .style file", "content": {"application/octet-stream": {"schema": binary}}}
@@ -247,10 +248,16 @@ def _own_styles() -> dict[str, Any]:
                 "requestBody": {"required": True, "content": {"*/*": {"schema": binary}}},
             }
         },
-        f"{OWN_STYLES_PATH}/preparation": {
-            "post": _operation(
-                "Load what learns, so that the first picture is learned sooner", {"200": done, **_errors(422)}
-            )
+        PREPARATION_PATH: {
+            "post": {
+                **_operation(
+                    "Study the picture in the body, which may soon be learned, so that this then takes no time; "
+                    "without one only load what learns",
+                    {"200": done, **_errors(408, 413, 422)},
+                    [crop],
+                ),
+                "requestBody": {"content": {"*/*": {"schema": binary}}},
+            }
         },
         one: {
             "patch": {

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from stylecam.control.command import Command
-from stylecam.control.http.auth import MAX_PICTURE_BYTES, OWN_STYLES_PATH, error_response
+from stylecam.control.http.auth import MAX_PICTURE_BYTES, OWN_STYLES_PATH, PREPARATION_PATH, error_response
 from stylecam.control.http.context import ServerContext
 from stylecam.control.http.language import language_of
 from stylecam.control.http.routes import result_of, style_entry
@@ -34,7 +34,14 @@ UPLOAD_S = 120.0
 """How long a picture may take to arrive, while others wait."""
 _STYLE_FILE_START = b"PK"
 """How a `.style` file begins, which is a zip archive; no picture does."""
+
+
+class _LateError(StylecamError):
+    """A picture did not arrive in time."""
+
+
 _STATUSES: tuple[tuple[type[StylecamError], int], ...] = (
+    (_LateError, 408),
     (StyleNotFoundError, 404),
     (CommandRefusedError, 409),
     (TrainingUnavailableError, 501),
@@ -57,7 +64,7 @@ class OwnStyleRoutes:
         one = OWN_STYLES_PATH + "/{name}"
         return [
             web.post(OWN_STYLES_PATH, self._guarded(self._add)),
-            web.post(OWN_STYLES_PATH + "/preparation", self._guarded(self._prepare)),
+            web.post(PREPARATION_PATH, self._guarded(self._prepare)),
             web.patch(one, self._guarded(self._change)),
             web.delete(one, self._guarded(self._remove)),
             web.get(one + "/file", self._guarded(self._file)),
@@ -78,10 +85,15 @@ class OwnStyleRoutes:
 
         return guarded
 
-    async def _prepare(self, _: web.Request) -> web.Response:
-        """Load what learns while the picture is still cropped and named."""
-        async with self._turn:
-            await self._on_thread(self._own.learner)
+    async def _prepare(self, request: web.Request) -> web.Response:
+        """Study the picture in the body while it is still cropped and named, unless others wait to be learned."""
+        crop = _crop(request.query.get("crop"))
+        if not self._waiting:
+            async with self._arriving:
+                picture = await _picture_in(request)
+                async with self._turn:
+                    if not self._waiting:
+                        await self._on_thread(lambda: self._own.prepare(picture, crop))
         return web.json_response({})
 
     async def _add(self, request: web.Request) -> web.Response:
@@ -94,11 +106,7 @@ class OwnStyleRoutes:
         self._waiting += 1
         try:
             async with self._arriving:  # so that one picture is in memory, and a slow one holds up no other change
-                try:
-                    data = await asyncio.wait_for(request.clone(client_max_size=MAX_PICTURE_BYTES).read(), UPLOAD_S)
-                except asyncio.TimeoutError:  # its own class on Python 3.10
-                    late = Message("the picture did not arrive within {seconds:g} seconds", seconds=UPLOAD_S)
-                    return error_response(408, language_of(request).say(late))
+                data = await _picture_in(request)
                 if not data:
                     raise UsageError("the body is empty; send a picture or a .style file")
                 notes: list[str] = []
@@ -177,6 +185,15 @@ class OwnStyleRoutes:
             return await asyncio.to_thread(work)
         except MemoryError as error:
             raise UsageError(Message("there is not enough memory for this picture; send a smaller one")) from error
+
+
+async def _picture_in(request: web.Request) -> bytes:
+    """Return the body of `request`; raises _LateError."""
+    try:
+        return await asyncio.wait_for(request.clone(client_max_size=MAX_PICTURE_BYTES).read(), UPLOAD_S)
+    except asyncio.TimeoutError as error:  # its own class on Python 3.10
+        late = Message("the picture did not arrive within {seconds:g} seconds", seconds=UPLOAD_S)
+        raise _LateError(late) from error
 
 
 def _crop(text: str | None) -> Crop | None:

@@ -37,6 +37,7 @@ class CopyingLearner:
     def __init__(self, rows: dict[str, LearnedRows]) -> None:
         self._rows = rows
         self.crops: list[Crop | None] = []
+        self.prepared: list[tuple[bytes, Crop | None]] = []
         self.go_on = threading.Event()
         self.go_on.set()
 
@@ -57,6 +58,9 @@ class CopyingLearner:
         self.crops.append(crop)
         note("shows a face")
         return OwnStyle(name, title, artist or "unknown", licence, picture, self._rows)
+
+    def prepare(self, picture: bytes, crop: Crop | None) -> None:
+        self.prepared.append((picture, crop))
 
     def redraft(self, style: OwnStyle) -> OwnStyle:
         return style
@@ -259,6 +263,9 @@ def test_a_style_without_a_picture_has_none_to_show(server: OwnServer) -> None:
 def test_what_learns_is_loaded_before_the_first_picture_is_sent(server: OwnServer) -> None:
     assert server.request(f"{PATH}/preparation", "POST").status == 200
     assert (server.loaded, server.request(f"{PATH}/preparation", "POST", token=None).status) == (1, 401)
+    assert server.request(f"{PATH}/preparation?crop=0,0,1,0.5", "POST", JPEG).status == 200
+    assert server.learner.prepared == [(JPEG, (0, 0, 1, 0.5))]
+    assert server.request(f"{PATH}/preparation?crop=2", "POST", JPEG).status == 422
 
 
 def test_a_picture_that_arrives_slowly_holds_up_no_other_change(server: OwnServer) -> None:

@@ -122,8 +122,10 @@ def join_clip(recipe: Recipe, source: Path, target: Path, segments: Sequence[Pat
         whole.replace(resolve_target(target))
     except StylecamError:
         raise
-    except (zipfile.BadZipFile, OSError) as error:
-        raise SinkUnavailableError(f"{target} cannot be written: {error}; {folder} is kept") from error
+    except zipfile.BadZipFile as error:
+        raise SinkUnavailableError(f"{folder} is damaged ({error}); remove it and paint {source} again") from error
+    except OSError as error:
+        raise SinkUnavailableError(f"{target} cannot be written: {error.strerror or error}") from error
     finally:
         pictures.close()
         whole.unlink(missing_ok=True)

@@ -49,6 +49,7 @@ class RayExecutor(Executor):
         self._ray = load("ray", purpose="--on ray", extra="cluster", error=ClusterError)
         if host_and_port is not None:
             _check_reachable(address, *host_and_port)
+        logging.getLogger("ray").setLevel(logging.ERROR)
         quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -70,12 +71,15 @@ class RayExecutor(Executor):
 
     def submit(self, fn: Callable[..., _Result], /, *args: Any, **kwargs: Any) -> Future[_Result]:
         """Have `fn` called; what it raises on purpose is raised from the result, anything else as `ClusterError`."""
-        if fn not in self._sent:
-            self._sent[fn] = self._ray.put(pickle.dumps(fn))
         result: Future[_Result] = Future()
         result.set_running_or_notify_cancel()
-        called = self._call.remote(self._sent[fn], pickle.dumps((args, kwargs)))
-        called.future().add_done_callback(lambda ended: _settle(result, ended))
+        try:
+            if fn not in self._sent:
+                self._sent[fn] = self._ray.put(pickle.dumps(fn))
+            called = self._call.remote(self._sent[fn], pickle.dumps((args, kwargs)))
+            called.future().add_done_callback(lambda ended: _settle(result, ended))
+        except (ConnectionError, RuntimeError) as error:  # the head is gone
+            result.set_exception(ClusterError(_reason(error)))
         return result
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

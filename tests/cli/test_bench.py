@@ -7,29 +7,15 @@ import shlex
 import signal
 from pathlib import Path
 
-import click
 import pytest
 
-from stylecam.cli import bench as bench_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.progress import ProgressDisplay
 from tests.cli.fixtures import refusal
 
-OPTIONS = [p for p in bench_module.command.params if isinstance(p, click.Option)]
-EXAMPLES = [line for line in (bench_module.command.epilog or "").splitlines() if line.startswith("  stylecam ")]
 SMALL = shlex.split("bench --size 128x96 --seconds 1 --engine opencv --device cpu")
 
 pytestmark = pytest.mark.usefixtures("own_settings")
-
-
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
-def test_every_option_is_explained(option: click.Option) -> None:
-    assert option.help
-
-
-@pytest.mark.parametrize("line", EXAMPLES)
-def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
-    bench_module.command.make_context("bench", shlex.split(line.split("    ")[0])[2:])
 
 
 def test_it_prints_machine_versions_and_tables(capsys: pytest.CaptureFixture[str]) -> None:

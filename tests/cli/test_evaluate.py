@@ -8,10 +8,8 @@ import signal
 from importlib import util
 from pathlib import Path
 
-import click
 import pytest
 
-from stylecam.cli import evaluate as evaluate_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.progress import ProgressDisplay
 from stylecam.errors import TrainingFailedError
@@ -21,9 +19,6 @@ from stylecam.models.user_styles import UserStyles
 from stylecam.utils import optional as needs
 from stylecam.utils.optional import install_command
 from tests.cli.fixtures import refusal
-
-OPTIONS = [p for p in evaluate_module.command.params if isinstance(p, click.Option)]
-EXAMPLES = [line for line in (evaluate_module.command.epilog or "").splitlines() if line.startswith("  stylecam ")]
 
 
 @pytest.fixture
@@ -49,16 +44,6 @@ def words(tmp_path: Path, own_settings: Path, training_packages: None, monkeypat
     ]
     options = shlex.split("--style great_wave --count 1 --gatys-photos 1 --iterations 1,2 --device cpu")
     return ["evaluate", str(mine), *places, "--paintings", str(tmp_path / "paintings"), *options]
-
-
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
-def test_every_option_is_explained(option: click.Option) -> None:
-    assert option.help
-
-
-@pytest.mark.parametrize("line", EXAMPLES)
-def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
-    evaluate_module.command.make_context("evaluate", shlex.split(line)[2:])
 
 
 @pytest.mark.parametrize("missing", ["torch", "onnx"])

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
-import click
 import cv2
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from stylecam.cli import image as image_module
 from stylecam.cli.group import run_command_line
 from stylecam.cli.progress import CountProgress
 from stylecam.media.frame import Image
@@ -28,29 +25,12 @@ from tests.models.networks import IMAGE_INPUT, bank_of, network
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
-OPTIONS = [p for p in image_module.command.params if isinstance(p, click.Option)]
-EXAMPLES = [
-    line.strip().partition("   ")[0]
-    for line in (image_module.command.epilog or "").splitlines()
-    if line.startswith("  stylecam image")
-]
-
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     path = tmp_path / "photo.png"
     cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8))
     return path
-
-
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
-def test_every_option_is_explained(option: click.Option) -> None:
-    assert option.help
-
-
-@pytest.mark.parametrize("line", EXAMPLES)
-def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
-    image_module.command.make_context("image", shlex.split(line.partition(" < ")[0])[2:])
 
 
 def test_one_picture(photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

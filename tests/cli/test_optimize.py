@@ -26,9 +26,6 @@ pytestmark = pytest.mark.usefixtures("own_settings")
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = [p for p in optimize_module.command.params if isinstance(p, click.Option)]
-EXAMPLES = [
-    line for line in (optimize_module.command.epilog or "").splitlines() if line.startswith("  stylecam optimize")
-]
 
 
 @pytest.fixture
@@ -51,16 +48,6 @@ def words(tmp_path: Path) -> Iterator[list[str]]:
 
 def output(words: list[str]) -> Path:
     return Path(words[words.index("-o") + 1])
-
-
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
-def test_every_option_is_explained(option: click.Option) -> None:
-    assert option.help
-
-
-@pytest.mark.parametrize("line", EXAMPLES)
-def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
-    optimize_module.command.make_context("optimize", shlex.split(line)[2:])
 
 
 def test_without_the_extra_it_says_what_to_install(

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 
-import click
 import cv2
 import pytest
 from onnx import helper
 from PIL import ImageCms
 
-from stylecam.cli import sheet as sheet_module
 from stylecam.cli.group import run_command_line
 from stylecam.media.frame import Size
 from stylecam.media.image_file import ImageFile
@@ -23,13 +20,6 @@ from tests.models.networks import write_network
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
-OPTIONS = [p for p in sheet_module.command.params if isinstance(p, click.Option)]
-EXAMPLES = [
-    line.strip().partition("   ")[0]
-    for line in (sheet_module.command.epilog or "").splitlines()
-    if line.startswith("  stylecam sheet")
-]
-
 
 @pytest.fixture
 def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -38,16 +28,6 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cv2.imwrite("photo.png", gray_image(120, Size(64, 48)))
     Path("bad.png").write_bytes(b"bad")
     return tmp_path
-
-
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
-def test_every_option_is_explained(option: click.Option) -> None:
-    assert option.help
-
-
-@pytest.mark.parametrize("line", EXAMPLES)
-def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
-    sheet_module.command.make_context("sheet", shlex.split(line)[2:])
 
 
 def test_all_styles_unless_some_are_named(

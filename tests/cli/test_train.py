@@ -10,7 +10,6 @@ from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import pytest
 
 from stylecam.cli import train as train_module
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     from stylecam.training.events import Event
 
 pytestmark = pytest.mark.usefixtures("own_settings")
-
-OPTIONS = [p for p in train_module.command.params if isinstance(p, click.Option)]
-EXAMPLES = [line for line in (train_module.command.epilog or "").splitlines() if line.startswith("  stylecam train")]
 
 
 @pytest.fixture
@@ -66,16 +62,6 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, step: int, number: signal.Signals
 def without(words: list[str], option: str) -> list[str]:
     at = words.index(option)
     return words[:at] + words[at + 2 :]
-
-
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
-def test_every_option_is_explained(option: click.Option) -> None:
-    assert option.help
-
-
-@pytest.mark.parametrize("line", EXAMPLES)
-def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
-    train_module.command.make_context("train", shlex.split(line)[2:])
 
 
 @pytest.mark.parametrize(("missing", "title"), [("torch", "PyTorch"), ("onnx", "onnx")])

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import shlex
 import signal
 from pathlib import Path
 from typing import Any
 
-import click
 import cv2
 import pytest
 
 from stylecam.cli import paint_options
-from stylecam.cli import video as video_module
 from stylecam.cli.group import run_command_line
 from stylecam.media.frame import Image, Size
 from stylecam.media.testing import gray_image
@@ -24,13 +21,6 @@ from tests.stylize.inline_executor import InlineExecutor
 
 pytest.importorskip("av", reason='clips need PyAV: pip install "stylecam[video]"')
 pytestmark = pytest.mark.usefixtures("own_settings")
-
-OPTIONS = [p for p in video_module.command.params if isinstance(p, click.Option)]
-EXAMPLES = [
-    line.strip().partition("   ")[0]
-    for line in (video_module.command.epilog or "").splitlines()
-    if line.startswith("  stylecam video")
-]
 
 
 @pytest.fixture
@@ -43,16 +33,6 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     clip.release()
     Path("bad.mp4").write_bytes(b"bad")
     return tmp_path
-
-
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.opts[0])
-def test_every_option_is_explained(option: click.Option) -> None:
-    assert option.help
-
-
-@pytest.mark.parametrize("line", EXAMPLES)
-def test_every_example_in_the_help_can_be_parsed(line: str) -> None:
-    video_module.command.make_context("video", shlex.split(line)[2:])
 
 
 def test_it_paints_a_clip_and_tells_what_it_made(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,7 +93,7 @@ def measure(run: Run, seconds: float) -> Iterator[Row]:
     yield tensorrt(run, seconds)
     for pair in pairs:
         if pair not in cards:
-            yield from networks(run, pair, NETWORKS if not working else NETWORKS[-1:], seconds)
+            yield from networks(run, pair, NETWORKS[-1:] if working else NETWORKS[::2], seconds)
     for pair in working or [("opencv", "cpu")]:
         yield live(run, pair, seconds)
     yield training(run, on_card=bool(working))

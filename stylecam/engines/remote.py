@@ -331,17 +331,22 @@ class RemoteSession(InferenceSession):
             raise
 
     def _read(self, answer: Any) -> Image:
-        """Return the picture in the client's `answer`; raises EngineRunError if there is none of the right size."""
+        """Return the picture in the client's `answer`; raises EngineRunError if there is none of the right size.
+
+        The message is the same for every size, so that it is shown once.
+        """
         described = answer.get_output(PAINTED)
+        if described is None or described.datatype != "UINT8":
+            found = f"no {PAINTED!r}" if described is None else str(described.datatype)
+            raise EngineRunError(f"the server {self._engine.device} answered {found} where UINT8 was expected")
         try:  # the client fails in many ways at what is no numbers
-            painted = answer.as_numpy(PAINTED) if described is not None and described.datatype == "UINT8" else None
+            painted = answer.as_numpy(PAINTED)
         except ValueError:  # its bytes are not those of its shape
             painted = None
         expected = (1, self._height + self._bottom, self._width + self._right, 3)
         if painted is None or painted.shape != expected or painted.dtype != np.uint8:
-            found = "nothing" if painted is None else f"{painted.dtype} {format_shape(painted.shape)}"
             raise EngineRunError(
-                f"the server {self._engine.device} answered {found} where uint8 {format_shape(expected)} was expected"
+                f"the server {self._engine.device} answered a picture of another size than the one it was sent"
             )
         return np.array(painted[0, : self._height, : self._width])
 

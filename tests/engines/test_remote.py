@@ -128,12 +128,14 @@ def test_an_answer_of_another_shape_is_refused(
     engine: RemoteEngine, server: FakeServer, bank: Model, shape: tuple[int, ...]
 ) -> None:
     server.answer = lambda _: np.zeros(shape, np.uint8)
-    assert "where uint8 1×40×64×3 was expected" in complaint(engine, bank)
+    assert complaint(engine, bank) == (
+        f"the server 127.0.0.1:{server.port} answered a picture of another size than the one it was sent"
+    )
 
 
 def test_an_answer_that_is_no_picture_is_refused(engine: RemoteEngine, server: FakeServer, bank: Model) -> None:
     server.datatype = "BYTES"
-    assert "where uint8 1×40×64×3 was expected" in complaint(engine, bank)
+    assert complaint(engine, bank).endswith("answered BYTES where UINT8 was expected")
 
 
 def test_a_network_that_fails_there_says_why(engine: RemoteEngine, server: FakeServer, bank: Model) -> None:

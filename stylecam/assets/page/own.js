@@ -7,7 +7,7 @@ import { decimal, say } from "./words.js";
 const PATH = "/api/own-styles";
 const UNDO_MS = 12_000;
 const BUSY_MS = 2000;
-const PAUSE_MS = 500;
+const PAUSE_MS = 1000;
 const LICENCES = {
   "private use": say("For private use only"), "own work": say("My own work"), "public domain": say("Public domain"),
   "CC0 1.0": "CC0 1.0", "CC BY 4.0": "CC BY 4.0", "CC BY-SA 4.0": "CC BY-SA 4.0",

@@ -21,7 +21,7 @@ from stylecam.models import catalog as catalog_module
 from stylecam.stylize.image import Stylist
 from stylecam.stylize.still_compositor import StyledImage
 from tests.cli.fixtures import refusal
-from tests.models.networks import IMAGE_INPUT, bank_of, network
+from tests.models.networks import IMAGE_INPUT, bank_of, bank_with_rows, network
 
 pytestmark = pytest.mark.usefixtures("own_settings")
 
@@ -271,9 +271,10 @@ def test_the_rich_network_paints_unless_the_lean_one_is_asked_for(
     words: list[str], rich: bool, photo: Path, tmp_path: Path, own_settings: Path
 ) -> None:
     """The rich one returns the picture as it is."""
-    bank_of(own_settings.parent / "styles" / "large.onnx", ["water_lilies"], "rich")
+    bank_of(own_settings.parent / "styles" / "large.onnx", ["harbor"], "rich")
+    bank_with_rows(own_settings.parent / "styles" / "small.onnx", {"harbor": 0.5})
     out = tmp_path / "out.png"
-    assert run_command_line(["image", str(photo), "-o", str(out), "--style", "water_lilies", *words]) == 0
+    assert run_command_line(["image", str(photo), "-o", str(out), "--style", "harbor", *words]) == 0
     assert np.array_equal(ImageFile.read(out).image, ImageFile.read(photo).image) is rich
 
 

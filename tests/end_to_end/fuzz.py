@@ -262,12 +262,14 @@ def _peak_mb(who: int) -> int:
 def _load_libraries() -> None:
     """Load what the sandbox's children use, so that a fork has it already."""
     import onnx  # noqa: F401
-    import torch
 
     from stylecam.engines.factory import installed, make_engine
     from stylecam.stylize import import_check, style_file  # noqa: F401
 
-    torch.set_num_threads(1)
+    with contextlib.suppress(ImportError):  # only networks of PyTorch need it
+        import torch
+
+        torch.set_num_threads(1)
     for name in installed():
         with contextlib.suppress(Exception):
             make_engine(name, "cpu")

@@ -111,8 +111,8 @@ def test_another_version_of_a_network_is_named(engine: RemoteEngine, server: Fak
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (ServedTensor("style", "FP32", (1, 3)), "has for 'style' FP32 1×3 in place of FP32 1×18"),
-        (ServedTensor("style", "FP16", (1, 18)), "has for 'style' FP16 1×18"),
+        (ServedTensor("style", "FP32", (1, 3)), "has for 'style' FP32 1×3 in place of FP32 1×29"),
+        (ServedTensor("style", "FP16", (1, 29)), "has for 'style' FP16 1×29"),
         (ServedTensor("pictures", "UINT8", (1, -1, -1, 3)), "has for 'style' nothing"),
     ],
 )

@@ -27,6 +27,7 @@ from stylecam.control.command import Command
 from stylecam.control.keyboard.bindings import bind
 from stylecam.live.config import file as config
 from stylecam.models.catalog import Catalog, shipped_models
+from stylecam.utils.optional import is_installed
 from tests.end_to_end.command_server import CommandServer
 from tests.end_to_end.conftest import unavailable
 from tests.end_to_end.outside import environment
@@ -219,7 +220,8 @@ def test_the_optimising_of_the_pages_paints(tmp_path: Path) -> None:
 
 
 def test_the_cluster_of_the_pages_paints_clips_and_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("ray", reason='needs Ray: pip install "stylecam[cluster]"')
+    if not is_installed("ray"):
+        pytest.skip('needs Ray: pip install "stylecam[cluster]"')
     monkeypatch.setenv("RAY_TMPDIR", tempfile.gettempdir())  # the names of its sockets must be short
     material(tmp_path)
     lines = [line.split("  #")[0] for line in "\n".join(blocks("text")).splitlines() if " --on ray" in line]

@@ -72,7 +72,8 @@ def lack() -> None:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[RayExecutor]:
-    pytest.importorskip("ray", reason='needs Ray: pip install "stylecam[cluster]"')
+    if not optional.is_installed("ray"):  # imported here, it would not see what RayExecutor tells it before its import
+        pytest.skip('needs Ray: pip install "stylecam[cluster]"')
     if sys.platform == "win32":
         pytest.skip("needs kill -9")
     with RayExecutor("ray") as executor:

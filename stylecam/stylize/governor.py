@@ -7,8 +7,11 @@ margin, and waits longer each time a step up turns out to have been a mistake, s
 `stylecam.stylize.step_backoff`).
 
 Two things may run out: the time between two frames, and the share of the processor that the user allows, because other
-programs need it as well. A step must fit both. Below the coarsest rung with detail (see
-`stylecam.stylize.postprocess.guided_upsample`) lies one more step: the same rung without detail.
+programs need it as well. A step must fit both.
+
+Detail (see `stylecam.stylize.postprocess.guided_upsample`) may cost as much as several rungs. A painting that is
+enlarged more than `MAX_DETAIL_GROWTH` times gains more from a finer rung, so detail is added from there on: first
+without and then with it.
 
 Pure arithmetic on observed times: no threads, no clock, no frames.
 """
@@ -49,8 +52,10 @@ FIRST_MAX_WIDTH = 512
 """The rung of the first warm-up is at most this wide, in pixels, so that it is quick on any machine."""
 SHOW_CHANGE_S = 3.0
 """For this many seconds `Decision.reason` tells why the rung changed, and after that what holds it."""
+MAX_DETAIL_GROWTH = 3.0
+"""Detail is added to a painting that is enlarged at most so many times to the output's sides."""
 DETAIL_FADE = 0.005
-"""The share of the estimate for detail that is forgotten with each frame without it: half of it in five seconds.
+"""With each frame without detail, its estimate comes by this share nearer to its least; halfway in five seconds.
 
 What is not done is not measured. Without this, a time taken under load would hold detail back for ever.
 """
@@ -123,16 +128,19 @@ class _Estimate:
 
     def __init__(self) -> None:
         self.value: float | None = None
+        self._least = inf
 
     def add(self, sample: float) -> None:
         if self.value is None:
             self.value = sample
         else:
             self.value += _ESTIMATE_WEIGHT * (min(sample, 1.4 * self.value + 0.5) - self.value)
+        self._least = min(self._least, self.value)
 
     def fade(self, share: float) -> None:
+        """Bring the estimate by `share` nearer to the least that it has been."""
         if self.value is not None:
-            self.value *= 1 - share
+            self.value += share * (self._least - self.value)
 
 
 class Governor:
@@ -143,7 +151,13 @@ class Governor:
     """
 
     def __init__(
-        self, rungs: tuple[Rung, ...], fps: float, busy_budget_ms: float = inf, held: Rung | None = None
+        self,
+        rungs: tuple[Rung, ...],
+        fps: float,
+        busy_budget_ms: float = inf,
+        held: Rung | None = None,
+        *,
+        output: Size | None = None,
     ) -> None:
         """Start with a rung that is quick to warm up.
 
@@ -152,9 +166,13 @@ class Governor:
             fps: the rate to hold.
             busy_budget_ms: how much processor time, of all cores together, a frame may take, in milliseconds.
             held: a rung that held before in the same conditions, of this ladder or another; None if none is known.
+            output: the size to which paintings are enlarged; None for the finest rung's.
         """
         self._held = held
-        self._steps = (_LadderStep(rungs[0], False), *(_LadderStep(rung, True) for rung in rungs))
+        coarsest = (output or rungs[-1].size).width / MAX_DETAIL_GROWTH
+        detailed = tuple(rung for rung in rungs if rung.width >= coarsest) or rungs[-1:]
+        plain = (rung for rung in rungs if rung <= detailed[0])
+        self._steps = (*(_LadderStep(rung, False) for rung in plain), *(_LadderStep(rung, True) for rung in detailed))
         self._fixed_rung = len(rungs) == 1
         self._period_ms = 1000.0 / fps
         self._budget_ms = self._period_ms * HEADROOM
@@ -166,7 +184,7 @@ class Governor:
         self._calm_since: float | None = None
         self._backoff: StepBackoff[_LadderStep] = StepBackoff()
         first = max((rung for rung in rungs if rung.width <= FIRST_MAX_WIDTH), default=rungs[0])
-        self._target = _LadderStep(first, True)
+        self._target = max(step for step in self._steps if step.rung == first)
         self._changed = False
         self._changed_at: float | None = None
         self._reason = "fixed" if self._fixed_rung else "starting"
@@ -224,13 +242,13 @@ class Governor:
         """
         self._per_megapixel.add(network_ms / rung.megapixels)
         self._fixed.add(fixed_ms)
-        if detail_ms is not None:
-            self._detail.add(detail_ms)
-        else:
+        if detail_ms is None:
             self._detail.fade(DETAIL_FADE)
+        elif fixed_ms > 0:
+            self._detail.add(detail_ms / fixed_ms)
         if busy_ms is not None:
             self._busy_per_megapixel.add(busy_ms[0] / rung.megapixels)
-            self._busy_fixed.add(busy_ms[1])
+            self._busy_fixed.add(max(0.0, busy_ms[1] - (detail_ms or 0.0)))
         if rung != self._target.rung:
             self._settle()  # this frame says nothing about the rung that is being built
             return
@@ -247,7 +265,8 @@ class Governor:
 
     def exclude(self, rung: Rung) -> None:
         """Never choose `rung` or a finer one again, because it cannot be built. The coarsest one always stays."""
-        self._steps = tuple(step for step in self._steps if step.rung < rung) or self._steps[:2]
+        coarsest = self._steps[0].rung
+        self._steps = tuple(step for step in self._steps if step.rung < rung or step.rung == coarsest)
         self._target = min(self._target, self._steps[-1])
         self._reason = f"{rung.width}x{rung.height} cannot be built"
         self._settle()
@@ -349,7 +368,7 @@ class Governor:
         if self._held is None:
             return None
         area = self._held.megapixels
-        return max((step for step in self._steps if step.detail and step.rung.megapixels <= area), default=None)
+        return max((step for step in self._steps if step.rung.megapixels <= area), default=None)
 
     def _finest_within(self, share: float) -> _LadderStep:
         """Return the finest step predicted to need no more than `share` of the budget, or the coarsest."""
@@ -357,11 +376,18 @@ class Governor:
         return fitting[-1] if fitting else self._steps[0]
 
     def _predict_fixed(self, detail: bool) -> float:
-        return (self._fixed.value or 0.0) + (self._detail.value or 0.0) * detail
+        return (self._fixed.value or 0.0) + self._predict_detail() * detail
 
     def _predict_busy_fixed(self, detail: bool) -> float:
-        saved = 0.0 if detail else self._detail.value or 0.0  # what its own thread used, at least
-        return max(0.0, (self._busy_fixed.value or 0.0) - saved)
+        return (self._busy_fixed.value or 0.0) + self._predict_detail() * detail
+
+    def _predict_detail(self) -> float:
+        """Predict the milliseconds that adding detail takes.
+
+        Another program's load slows it as it slows all other work on pictures of the full size, so it is known as a
+        multiple of that, and taken for as much until it was measured.
+        """
+        return (self._fixed.value or 0.0) * (1.0 if self._detail.value is None else self._detail.value)
 
     def _share(self, step: _LadderStep) -> float:
         return max(self._time_share(step), self._busy_share(step))

@@ -160,7 +160,7 @@ class SessionChooser:
         key = (model.key, rungs)
         if key not in self._governors:
             held = self._memory.recall(model) if look.scale is None else None
-            self._governors[key] = Governor(rungs, self._fps, self._busy_budget_ms, held)
+            self._governors[key] = Governor(rungs, self._fps, self._busy_budget_ms, held, output=self._size)
         return self._governors[key]
 
     def _rungs(self, model: Model, look: Look) -> tuple[Rung, ...]:

@@ -17,6 +17,7 @@ from stylecam.stylize.governor import (
     HEADROOM,
     LATE_TO_STEP_DOWN,
     LATE_WINDOW,
+    MAX_DETAIL_GROWTH,
     START_MARGIN,
     STEP_UP_MARGIN,
     Governor,
@@ -40,6 +41,7 @@ class SimulatedMachine:
     load: Load = lambda _: 1.0
     per_megapixel: float = 120.0
     fixed_ms: float = 4.0
+    detail_ms: float = 3.0
     governor: Governor = field(default_factory=lambda: Governor(ladder(HD), FPS))
     now: float = 0.0
     chosen: list[tuple[float, Rung]] = field(default_factory=list)
@@ -49,7 +51,8 @@ class SimulatedMachine:
         """Warm up, as the stylizer does."""
         first = self.governor.choose(self.now).rung
         self.governor.start(first, self.per_megapixel * first.megapixels * self.load(self.now))
-        self.rung = self.governor.choose(self.now).rung
+        decision = self.governor.choose(self.now)
+        self.rung, self.detail = decision.rung, decision.detail
         self.chosen.append((self.now, self.rung))
         self.ready_at = 0.0
         return self
@@ -61,15 +64,18 @@ class SimulatedMachine:
             load = self.load(self.now)
             network = self.per_megapixel * self.rung.megapixels * load
             fixed = self.fixed_ms * load
-            finished_at = self.now + (network + fixed) / 1000
-            self.governor.observe(self.rung, network, fixed, finished_at)
-            self.frames.append((self.now, self.rung, network + fixed))
+            detail = self.detail_ms * load if self.detail else None
+            spent = network + fixed + (detail or 0.0)
+            finished_at = self.now + spent / 1000
+            self.governor.observe(self.rung, network, fixed, finished_at, detail_ms=detail)
+            self.frames.append((self.now, self.rung, spent))
             decision = self.governor.choose(finished_at)
             if decision.rung != self.chosen[-1][1]:
                 self.chosen.append((finished_at, decision.rung))
                 self.ready_at = finished_at + BUILD_S
             if finished_at >= self.ready_at:
                 self.rung = decision.rung
+            self.detail = decision.detail
             self.now = math.ceil(finished_at * FPS - 1e-9) / FPS
         return self
 
@@ -81,12 +87,17 @@ class SimulatedMachine:
         return sum(ms > PERIOD_MS for ms in times) / len(times)
 
     def cost(self, rung: Rung) -> float:
-        return self.fixed_ms + self.per_megapixel * rung.megapixels
+        return self.fixed_ms + self.per_megapixel * rung.megapixels + self.detail_ms * has_detail(rung)
 
     def affordable(self) -> Rung:
         """Return the finest rung that the governor may step up to without other load, with a margin for noise."""
         limit = PERIOD_MS * HEADROOM * STEP_UP_MARGIN * 0.97
         return [rung for rung in ladder(HD) if self.cost(rung) <= limit or rung == ladder(HD)[0]][-1]
+
+
+def has_detail(rung: Rung) -> bool:
+    """Return whether a painting of `rung` has detail where there is time for it."""
+    return rung.width * MAX_DETAIL_GROWTH >= HD.width
 
 
 def load_between(start: float, end: float, factor: float) -> Load:
@@ -387,7 +398,7 @@ def test_late_frames_during_a_warm_up_are_forgotten() -> None:
 def test_the_prediction_is_close_to_the_real_cost() -> None:
     machine = SimulatedMachine(noisy(lambda _: 1.0, 0.1), per_megapixel=100, fixed_ms=5).start().play(30)
     for rung in ladder(HD):
-        assert machine.governor.predict(rung) == pytest.approx(machine.cost(rung), rel=0.15)
+        assert machine.governor.predict(rung, has_detail(rung)) == pytest.approx(machine.cost(rung), rel=0.15)
 
 
 def test_one_enormous_frame_hardly_moves_the_prediction() -> None:
@@ -564,6 +575,30 @@ def test_a_machine_too_slow_for_detail_adds_none() -> None:
     observe_frames(governor, 30, network=450.0, busy=(0.0, 0.0), detail=9.0)
     assert governor.choose(30.0).rung == ladder(HD)[0]
     assert not governor.choose(30.0).detail
+
+
+@pytest.mark.parametrize(
+    ("output", "network", "rung", "detail"),
+    [
+        (Size(1920, 1080), 100.0, Rung(576, 320), False),
+        (Size(1280, 720), 100.0, Rung(512, 288), True),
+        (Size(1920, 1080), 60.0, Rung(672, 376), True),
+    ],
+)
+def test_a_painting_that_is_enlarged_much_becomes_finer_before_it_gets_detail(
+    output: Size, network: float, rung: Rung, detail: bool
+) -> None:
+    governor = Governor(ladder(output), FPS)
+    observe_frames(governor, 60, network=network, busy=(0.0, 0.0), detail=9.0)
+    decision = governor.choose(60.0)
+    assert (decision.rung, decision.detail) == (rung, detail)
+
+
+def test_what_no_finer_rung_may_take_goes_into_detail() -> None:
+    governor = Governor(ladder(HD)[:2], FPS, output=HD)
+    observe_frames(governor, 60, network=10.0, busy=(0.0, 0.0), detail=2.0)
+    assert governor.choose(60.0).rung == ladder(HD)[1]
+    assert governor.choose(60.0).detail
 
 
 def test_detail_is_added_again_when_there_is_time() -> None:

@@ -333,6 +333,7 @@ class _PyAVEncoder:
         self._period_s = float(1 / rate)
         self._began_at: float | None = None
         self._last = -1
+        self._container.start_encoding()  # opens the file: a failure belongs to `open`, not to the first frame
 
     def write(self, image: Image, number: int, at: float) -> None:
         frame = self._frame_type.from_ndarray(np.ascontiguousarray(image), format="bgr24")

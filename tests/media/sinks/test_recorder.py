@@ -378,8 +378,8 @@ def test_a_disk_that_does_not_answer_is_not_waited_for_at_the_end(
 def test_a_recording_whose_file_was_deleted_names_no_file(encoder: str, tmp_path: Path) -> None:
     sink = RecorderSink(tmp_path / "talk.mp4")
     sink.open(SIZE, 30)
-    write_all(sink, 3)
     (tmp_path / "talk.part.mp4").unlink()
+    write_all(sink, 3)
     with pytest.raises(SinkLostError, match=r"could not be finished: .*; nothing is left of it"):
         sink.close()
     assert list(tmp_path.iterdir()) == []

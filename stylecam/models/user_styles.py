@@ -157,7 +157,7 @@ class UserStyles:
     def _keep_or_merge(self, style: OwnStyle, leaving: Collection[str]) -> str:
         """Write `style`, or add its rows to what the same style has for another network; return its name."""
         path = self._path(style.name, SUFFIX)
-        with contextlib.suppress(ModelFormatError):  # missing or damaged
+        with changing(path), contextlib.suppress(ModelFormatError):  # missing or damaged
             there = OwnStyle.read(path)
             same = all(  # as after a takeover that was interrupted
                 np.array_equal(there.rows[body].values, learned.values.astype(np.float16))
@@ -218,9 +218,10 @@ class UserStyles:
         for style in own:
             style = replace(style, name=self._free(style.name)) if style.name in shipped else style
             place = self._path(style.name, SUFFIX)
-            with contextlib.suppress(ModelFormatError):  # missing or damaged
-                style = replace(style, rows={**OwnStyle.read(place).rows, **style.rows})
-            self._write(place, style.encode())
+            with changing(place):
+                with contextlib.suppress(ModelFormatError):  # missing or damaged
+                    style = _trained_again(OwnStyle.read(place), style)
+                self._write(place, style.encode())
             written.append(place)
         return written
 
@@ -356,6 +357,16 @@ def _with_style_name(model: Model, index: int, name: str) -> bytes:
     entries = card_entries(model)
     entries[index]["name"] = name
     return model.with_metadata({**model.metadata, "styles": json.dumps(entries, ensure_ascii=False)})
+
+
+def _trained_again(before: OwnStyle, style: OwnStyle) -> OwnStyle:
+    """Return `style` with what it has in common with the style that it replaces.
+
+    That is the picture, where only the old one is known, and the rows for other bodies, if they are of that picture.
+    """
+    if style.picture not in (b"", before.picture):
+        return style
+    return replace(style, picture=before.picture, rows={**before.rows, **style.rows})
 
 
 def _name_taken(name: str) -> UsageError:

@@ -198,6 +198,20 @@ def test_the_new_styles_of_a_shipped_body_are_installed_as_own_styles(row_styles
     assert [path.suffix for path in folder.iterdir()] == [".style"] * 4
 
 
+def test_a_style_that_is_trained_again_keeps_its_picture_and_no_rows_of_another_one(
+    row_styles: UserStyles, shipped: Path, tmp_path: Path
+) -> None:
+    one, other = b"\xff\xd8\xff one", b"\xff\xd8\xff another"
+    bank_with_rows(shipped / "gallery-rich.onnx", {"wave": 8, "scream": 9}, body=2)
+    lean = bank_with_rows(tmp_path / "lean.onnx", {"own": 3})
+    rich = bank_with_rows(tmp_path / "rich.onnx", {"own": 30}, body=2)
+    row_styles.install(lean, {"own": one})
+    row_styles.install(rich)  # with others, from whose pictures it was trained
+    assert (row_styles.own_style("own").picture, len(row_styles.own_style("own").rows)) == (one, 2)
+    row_styles.install(lean, {"own": other})
+    assert (row_styles.own_style("own").picture, len(row_styles.own_style("own").rows)) == (other, 1)
+
+
 def test_networks_of_earlier_versions_are_taken_over_once_and_nothing_is_lost(
     row_styles: UserStyles, shipped: Path, tmp_path: Path
 ) -> None:

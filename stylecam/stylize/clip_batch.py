@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import shutil
+import re
 import time
 import zipfile
 from collections import deque
@@ -35,6 +35,8 @@ from stylecam.stylize.still_look import painted_style
 from stylecam.utils.files import resolve_target
 
 Progress = Callable[[float], None]
+_OWN_FILE = re.compile(r"\.?(?:[0-9a-f]{16}-\d{5}\.zip|[0-9a-f]{32}\.)")
+"""How the names of segments, of clips that are put together and of unfinished ones of both begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +115,12 @@ def join_clip(recipe: Recipe, source: Path, target: Path, segments: Sequence[Pat
     """
     stylist, folder = recipe.stylist(), segments[0].parent
     check_visible(source, folder)
-    pictures = NetworkPictures(segments)
     whole = folder / f"{uuid4().hex}{target.suffix}"
     try:
-        made = transform_video(
-            source, whole, lambda frame: stylist.stylize(frame, None, pictures.find(frame)).image, lambda *_: None
-        )
+        with contextlib.closing(NetworkPictures(segments)) as pictures:
+            made = transform_video(
+                source, whole, lambda frame: stylist.stylize(frame, None, pictures.find(frame)).image, lambda *_: None
+            )
         whole.replace(resolve_target(target))
     except StylecamError:
         raise
@@ -127,7 +129,6 @@ def join_clip(recipe: Recipe, source: Path, target: Path, segments: Sequence[Pat
     except OSError as error:
         raise SinkUnavailableError(f"{target} cannot be written: {error.strerror or error}") from error
     finally:
-        pictures.close()
         whole.unlink(missing_ok=True)
     return made, stylist.reduction_note(made.size)
 
@@ -144,7 +145,7 @@ class _Clip:
         self.files = [self.folder / f"{key}-{number:05}.zip" for number in range(len(segments))]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for stale in set(self.folder.iterdir()) - set(self.files):
+            for stale in set(_remains(self.folder)) - set(self.files):
                 stale.unlink()
         except OSError as error:
             raise SinkUnavailableError(f"{self.folder} cannot be written: {error.strerror}") from error
@@ -158,9 +159,10 @@ class _Clip:
     def result(self, made: VideoResult | None = None, note: str | None = None) -> ClipResult:
         """Return the result, and remove the folder unless it has segments that another run can use."""
         if made is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        else:
-            self.remove_folder_if_empty()
+            with contextlib.suppress(OSError):
+                for file in _remains(self.folder):
+                    file.unlink()
+        self.remove_folder_if_empty()
         return ClipResult(self.item, self.style, time.perf_counter() - self.started, made, self.error, note)
 
     def remove_folder_if_empty(self) -> None:
@@ -259,6 +261,11 @@ class _ClipBatch:
 
     def _report(self) -> None:
         self._progress(min(1.0, self._done / max(1, self._total)))
+
+
+def _remains(folder: Path) -> list[Path]:
+    """Return what runs have written into the folder of segments; anything else in there is not ours to remove."""
+    return [path for path in folder.iterdir() if _OWN_FILE.match(path.name)]
 
 
 def _expected(path: Path) -> int:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from itertools import count, takewhile
 from pathlib import Path
 from typing import cast
 
@@ -40,48 +41,37 @@ def write_network_pictures(path: Path, frames: Iterable[Image], stylist: Stylist
 
 
 class NetworkPictures:
-    """Finds the pictures of frames in the files `paths`, which are read one after the other."""
+    """Finds the pictures of frames in the files `paths`, of which one is open at a time.
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self._paths = list(paths)
+    Raises:
+        OSError, zipfile.BadZipFile: a file cannot be read, or is damaged.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths: dict[str, Path] = {}
+        for path in paths:
+            with zipfile.ZipFile(path) as archive:
+                self._paths |= dict.fromkeys(archive.namelist(), path)
+        self._present: Path | None = None
         self._archive: zipfile.ZipFile | None = None
-        self._names: frozenset[str] = frozenset()
 
     def find(self, frame: Image) -> tuple[Image, ...] | None:
-        """Return the pictures of `frame`; None if it is neither in the present file nor in the next one.
-
-        Raises:
-            OSError: a file cannot be read.
-        """
-        name = f"{_digest(frame)}-0.png"
-        if name not in self._names and not self._advance(name):
-            return None
-        assert self._archive is not None
-        pictures = []
-        while name in self._names:
-            data = np.frombuffer(self._archive.read(name), np.uint8)
-            pictures.append(cast(Image, cv2.imdecode(data, cv2.IMREAD_COLOR)))
-            name = name.replace(f"-{len(pictures) - 1}.png", f"-{len(pictures)}.png")
-        return tuple(pictures)
+        """Return the pictures of `frame`; None if none of the files has them. Raises as the constructor does."""
+        digest = _digest(frame)
+        names = takewhile(self._paths.__contains__, (f"{digest}-{number}.png" for number in count()))
+        return tuple(map(self._read, names)) or None
 
     def close(self) -> None:
-        """Close the present file."""
+        """Close the file that is open."""
         if self._archive is not None:
             self._archive.close()
 
-    def _advance(self, name: str) -> bool:
-        """Go on to the next file if it has `name`."""
-        if not self._paths:
-            return False
-        following = zipfile.ZipFile(self._paths[0])
-        names = frozenset(following.namelist())
-        if name not in names:
-            following.close()
-            return False
-        self.close()
-        self._archive, self._names = following, names
-        del self._paths[0]
-        return True
+    def _read(self, name: str) -> Image:
+        path = self._paths[name]
+        if self._archive is None or path != self._present:
+            self.close()
+            self._archive, self._present = zipfile.ZipFile(path), path
+        return cast(Image, cv2.imdecode(np.frombuffer(self._archive.read(name), np.uint8), cv2.IMREAD_COLOR))
 
 
 def _digest(frame: Image) -> str:

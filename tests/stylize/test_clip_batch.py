@@ -150,10 +150,13 @@ def test_what_is_painted_is_used_by_the_next_run(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "in.mp4")
     with pytest.raises(ClusterError, match="the head is gone"):
         run(clip, recipe_for(), InlineExecutor(limit=3))
-    assert len(list(segments_folder(tmp_path / "out.mp4").iterdir())) == 3
+    folder = segments_folder(tmp_path / "out.mp4")
+    assert len(list(folder.iterdir())) == 3
+    (folder / "notes.txt").write_text("somebody else's")
     following = InlineExecutor()
     target, [result] = run(clip, recipe_for(), following)
     assert following.called == ["paint_segment", "join_clip"]
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
     whole, _ = run(clip, recipe_for(), name="again.mp4")
     assert result.error is None
     assert content(target) == content(whole)
@@ -190,7 +193,7 @@ def test_a_frame_that_no_segment_has_is_painted_at_the_end(tmp_path: Path, monke
     assert content(target) == content(whole)
 
 
-def test_the_same_frame_is_painted_once(tmp_path: Path) -> None:
+def test_the_same_frame_is_painted_once_in_a_segment_and_each_is_found(tmp_path: Path) -> None:
     calls: list[Image] = []
 
     class Painter:
@@ -199,11 +202,12 @@ def test_the_same_frame_is_painted_once(tmp_path: Path) -> None:
             return image, 255 - image
 
     frame, other = pictures(2)
-    network_pictures.write_network_pictures(tmp_path / "a.zip", [frame, frame], Painter())  # type: ignore[arg-type]
-    network_pictures.write_network_pictures(tmp_path / "b.zip", [other], Painter())  # type: ignore[arg-type]
-    found = network_pictures.NetworkPictures([tmp_path / "a.zip", tmp_path / "b.zip"])
-    assert len(calls) == 2
-    for shown in (frame, frame, other):
+    files = [tmp_path / "a.zip", tmp_path / "b.zip", tmp_path / "c.zip"]
+    for file, frames in zip(files, ([frame, frame], [frame], [other]), strict=True):  # a still spell fills the second
+        network_pictures.write_network_pictures(file, frames, Painter())  # type: ignore[arg-type]
+    found = network_pictures.NetworkPictures(files)
+    assert len(calls) == 3
+    for shown in (frame, frame, frame, other):
         main, room = found.find(shown) or ()
         assert np.array_equal(main, shown)
         assert np.array_equal(room, 255 - shown)

@@ -104,12 +104,11 @@ def _portable_call() -> Callable[[bytes, bytes], bytes]:
 
 
 def _settle(result: Future[Any], ended: Future[Any]) -> None:
-    """Give `result` what Ray's own future says."""
-    failure = ended.exception()
-    if failure is not None:
-        result.set_exception(ClusterError(_reason(failure)))
-        return
-    value, error = pickle.loads(ended.result())
+    """Give `result` what Ray's own future says. Whoever waits for it would wait forever if this raised."""
+    try:
+        value, error = pickle.loads(ended.result())
+    except Exception as failure:  # noqa: BLE001 - of Ray, or of an answer that cannot be read here
+        value, error = None, ClusterError(_reason(failure))
     if error is None:
         result.set_result(value)
     else:

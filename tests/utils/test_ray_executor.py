@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,14 @@ def test_what_ray_says_in_many_lines_becomes_one(failure: str, message: str) -> 
     line = ray_executor._reason(RuntimeError(failure))
     assert message in line
     assert "\n" not in line
+
+
+def test_an_answer_that_cannot_be_read_is_an_error_and_not_waited_for() -> None:
+    ended, result = Future[bytes](), Future[object]()
+    ended.set_result(b"no pickle")
+    ray_executor._settle(result, ended)
+    with pytest.raises(ClusterError, match="the cluster gave up"):
+        result.result(0)
 
 
 def refuse(name: str) -> None:

@@ -70,11 +70,11 @@ class StylePredictor:
         Raises:
             ModelFormatError: one is missing or damaged.
         """
-        path = predictor_path()
+        path, weights = predictor_path(), vgg.read_weights(vgg.shipped_vgg())
         try:
             stored = read_npz(path)
             arrays = {name: _values(stored, name) for name in stored if name.endswith(_STORED)}
-            return cls(arrays, tuple(json.loads(str(stored["bodies"]))), vgg.read_weights(vgg.shipped_vgg()))
+            return cls(arrays, tuple(json.loads(str(stored["bodies"]))), weights)
         except _DAMAGE_ERRORS as error:
             raise ModelFormatError(f"{path} is missing or damaged ({error}); install stylecam again") from error
 

@@ -1,10 +1,13 @@
+import re
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 from stylecam.errors import ModelFormatError
 from stylecam.media.frame import Image
+from stylecam.models import vgg
 from stylecam.models.catalog import shipped_models
 from stylecam.models.model import Model
 from stylecam.models.rewrite.style_rows import StyleRows
@@ -50,9 +53,13 @@ def test_tiny_and_very_long_pictures_have_rows_too(predictor: StylePredictor) ->
         assert all(np.isfinite(rows).all() for rows in predictor.rows(picture).values())
 
 
-def test_a_damaged_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    damaged = tmp_path / "predictor.npz"
-    damaged.write_bytes(style_predictor.predictor_path().read_bytes()[:1000])
-    monkeypatch.setattr(style_predictor, "predictor_path", lambda: damaged)
-    with pytest.raises(ModelFormatError, match=r"predictor\.npz is missing or damaged.*install stylecam again"):
+@pytest.mark.parametrize(("module", "finder"), [(style_predictor, "predictor_path"), (vgg, "shipped_vgg")])
+def test_a_damaged_file_is_named(
+    module: ModuleType, finder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = tmp_path / "damaged.npz"
+    damaged.write_bytes(getattr(module, finder)().read_bytes()[:1000])
+    monkeypatch.setattr(module, finder, lambda: damaged)
+    message = rf"^{re.escape(str(damaged))} is missing or damaged \([^()]*\); install stylecam again$"
+    with pytest.raises(ModelFormatError, match=message):
         StylePredictor.load()

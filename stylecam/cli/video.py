@@ -117,15 +117,17 @@ def _here(items: Sequence[BatchItem], options: dict[str, Any]) -> Iterator[ClipR
         for item in items:
             stylist.reset()
             started_at = time.perf_counter()
+            made = note = failure = None
             try:
                 with CountProgress("frames", None) as bar:
                     item.target.parent.mkdir(parents=True, exist_ok=True)
                     made = transform_video(item.source, item.target, stylist, bar.set_count)
-            except StylecamError as error:
-                yield ClipResult(item, stylist.label, time.perf_counter() - started_at, error=str(error))
-            else:
                 note = stylist.reduction_note(made.size)
-                yield ClipResult(item, stylist.label, time.perf_counter() - started_at, made, note=note)
+            except StylecamError as error:
+                failure = str(error)
+            except OSError as error:
+                failure = f"{item.target} cannot be written: {error.strerror or error}"
+            yield ClipResult(item, stylist.label, time.perf_counter() - started_at, made, failure, note)
 
 
 def _on_cluster(on: str, items: Sequence[BatchItem], options: dict[str, Any]) -> Iterator[ClipResult]:

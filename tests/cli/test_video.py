@@ -137,6 +137,13 @@ def test_of_several_clips_the_good_ones_are_painted(working_folder: Path, capsys
     assert capsys.readouterr().out == "nothing to paint; skipped 1 with existing results\n"
 
 
+def test_a_folder_that_cannot_be_made_is_one_line(working_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (working_folder / "films").mkdir()
+    (working_folder / "clip.mp4").rename(working_folder / "films" / "clip.mp4")
+    said = refusal(["video", "films", "-o", "bad.mp4/films", "--strength", "0"], capsys)
+    assert "bad.mp4/films/clip.mp4 cannot be written: Not a directory" in said
+
+
 @pytest.mark.parametrize("limit", [1, 2], ids=["stopped", "complete"])
 def test_on_a_cluster_ctrl_c_keeps_what_is_painted(
     limit: int, working_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -111,7 +111,7 @@ class PictureChooser:
         if newest is not None and _may_show(newest, state):
             held = state.frozen or (stopped and newest.content is not Content.RAW)
             return Picture(newest.frame, Content.COVERED if held else newest.content)
-        kept = next((each for each in reversed(self._kept.values()) if _may_show(each, state)), None)
+        kept = next((each for each in reversed(tuple(self._kept.values())) if _may_show(each, state)), None)
         if kept is not None:
             return Picture(kept.frame, Content.COVERED)
         return Picture(self._stopped_card if stopped else self._starting, Content.COVERED)

@@ -216,3 +216,18 @@ def test_a_person_as_the_camera_sees_them_is_gone_as_soon_as_all_is_to_be_painte
     assert chooser.offer(picture(Exposure(Visibility.BARE, Visibility.PAINTED)), ROOM_PAINTED)
     assert chooser.choose(ROOM_PAINTED).content is Content.PAINTED
     assert chooser.choose(PAINTING).frame.index < 0
+
+
+def test_a_picture_may_be_offered_while_another_thread_chooses(chooser: PictureChooser) -> None:
+    plain, seen = LiveState(Look(None)), [Visibility.HIDDEN, Visibility.PAINTED]
+
+    class Watched(LiveState):
+        @property
+        def visible_look(self) -> Look:
+            if seen:  # the publish thread comes in between
+                chooser.offer(picture(Exposure(seen.pop(), Visibility.BARE)), plain)
+            return HIDING.look
+
+    chooser.offer(picture(ALL_PAINTED), plain)
+    assert chooser.choose(Watched()).content is Content.COVERED
+    assert not seen

@@ -135,7 +135,7 @@ class OwnStyleRoutes:
 
     async def _file(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        data = await self._on_thread(lambda: self._own.path(name).read_bytes())
+        data = await self._on_thread(lambda: self._own.find(name).encode())
         disposition = f"attachment; filename*=UTF-8''{quote(name)}.style"
         return web.Response(
             body=data, content_type="application/octet-stream", headers={"Content-Disposition": disposition}

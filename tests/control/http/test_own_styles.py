@@ -281,6 +281,9 @@ def test_a_deleted_style_comes_back_from_its_file(server: OwnServer) -> None:
     before = server.add(title="Sea", licence="public domain").json["style"]
     file = server.send("GET", "sea/file")
     assert file.headers["Content-Disposition"] == "attachment; filename*=UTF-8''sea.style"
+    (server.folder / "broken.style").write_bytes(file.body[:100])
+    assert server.send("GET", "broken/file").status == 422
+    (server.folder / "broken.style").unlink()
     assert server.send("DELETE", "sea").status == 200
     assert (server.improving.calls, "sea" in server.styles()) == (["sea"], False)
     assert server.send("DELETE", "sea").status == 404

@@ -236,7 +236,7 @@ class SessionReport:
         state: the entries `REPORTED` of what `Session.describe` returns.
         tier_reason: why the tier was chosen; None where there was nothing to choose.
         cpu_percent: the largest share of the processor time to use.
-        threads: the processor threads that OpenCV may use.
+        threads: the processor threads that may work on a picture at once.
         source: what the source really delivers; at least `name`.
         usage: memory and processor time of this process.
         notice: what does not work at this moment, in one line, or None.

@@ -9,8 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import cv2
-
 from stylecam.control.command import Command
 from stylecam.control.command_queue import CommandQueue
 from stylecam.control.http.server import Server
@@ -35,7 +33,8 @@ from stylecam.live.picture_chooser import PictureChooser
 from stylecam.live.pipeline import Pipeline
 from stylecam.live.recording import MediaSaver
 from stylecam.live.reload import Reloader, no_configuration, panic_image
-from stylecam.live.report import REPORTED, SessionReport
+from stylecam.live.report import SessionReport
+from stylecam.live.reporter import Reporter
 from stylecam.live.server_watch import ServerWatch
 from stylecam.live.settings import Settings
 from stylecam.live.startup import (
@@ -59,13 +58,11 @@ from stylecam.media.sources.base import Source
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
 from stylecam.stylize.frame_stylizer import PADDING, FrameStylizer
-from stylecam.stylize.look import Content
 from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils import malloc
 from stylecam.utils.clock import Clock, SystemClock
 from stylecam.utils.paths import improving_file, user_styles
-from stylecam.utils.resources import allowed_threads, limit_threads, process_age_s, process_usage, usable_cores
-from stylecam.utils.version import __version__
+from stylecam.utils.resources import allowed_threads, limit_threads, usable_cores
 
 
 class Session:
@@ -134,10 +131,9 @@ class Session:
         )  # fmt: skip
         self._cpu_budget = CpuBudget(settings.cpu / 100, usable_cores())
         self._stylizers = StylizerMaker(settings, catalog, self._clock, self._cpu_budget, self._engine_fault)
-        self._began_at = self._clock.now()
+        self._reporter = Reporter(settings, catalog, self.control, self.stats, self._notifications, self._clock)
         self._closing = contextlib.ExitStack()
         self._devices = Devices(settings.size, settings.fps, self._closing)
-        self._improvements: Improvements | None = None
         self._own_styles = OwnStyleWatcher(user_styles(), self.control, self._send_state)
         self._used = False
         self._parts: OpenParts | None = None
@@ -274,21 +270,7 @@ class Session:
 
     def describe(self, state: LiveState) -> dict[str, Any]:
         """Return `state` with the run's recording, presets, notice and what is published. Any thread may call it."""
-        parts = self._parts
-        recording = None if parts is None else parts.media_saver.recording
-        publishing = Content.COVERED if parts is None else parts.pipeline.publisher.chooser.choose(state).content
-        return {
-            **state.describe(),
-            "recording": None if recording is None else str(recording),
-            "camera": None if parts is None else parts.pipeline.capture.source.name,
-            "presets": list(self.control.presets),
-            "favorites": list(self.control.favorites),
-            "styles": hash(self._catalog.cards) % 2**32,
-            "improving": None if self._improvements is None else self._improvements.progress,
-            "room_pictures": [str(path) for path in self.control.room_pictures],
-            "publishing": publishing.value,
-            "notice": self._notifications.notice,
-        }
+        return self._reporter.describe(state, self._parts)
 
     def report(self) -> SessionReport:
         """Return all figures of this moment. Any thread may call it.
@@ -296,28 +278,7 @@ class Session:
         Raises:
             SessionNotOpenError: it is not open yet.
         """
-        parts, now = self._require_parts(), self._clock.now()
-        first = self.stats.first_published_at
-        live = self.control.state
-        state = self.describe(live)
-        return SessionReport(
-            pipeline=parts.pipeline.report(),
-            size=parts.context.size,
-            fps=parts.context.fps,
-            state={name: value for name, value in state.items() if name in REPORTED},
-            engine=parts.engines.status(None if live.look.mix is None else live.look.mix.model),
-            tier_reason=parts.tier_reason,
-            cpu_percent=self._settings.cpu,
-            threads=cv2.getNumThreads(),
-            source=parts.pipeline.capture.source.describe(),
-            outputs=tuple(runner.status for runner in parts.switches.outputs.runners),
-            missing_camera=parts.switches.late_camera.missing,
-            usage=process_usage(now),
-            notice=self._notifications.notice,
-            seconds=round(now - self._began_at, 2),
-            start_s=None if first is None else round(process_age_s(now, first), 2),
-            stylecam=__version__,
-        )
+        return self._reporter.report(self._require_parts())
 
     def _require_parts(self) -> OpenParts:
         if self._parts is None:
@@ -394,12 +355,12 @@ class Session:
         watch.start()
 
     def _open_page(self, page: MjpegSink) -> Server | None:
-        self._improvements = Improvements(user_styles(), improving_file().parent)
-        self._closing.callback(self._improvements.close)
+        self._reporter.improvements = improvements = Improvements(user_styles(), improving_file().parent)
+        self._closing.callback(improvements.close)
         context = server_context(
             page, self._settings, self._catalog, self.control, self._clock, lambda: self._parts,
             describe=self.describe, report=lambda: self.report().to_json(), hotkeys=self._keyboard.names,
-            improvements=self._improvements,
+            improvements=improvements,
         )  # fmt: skip
         server = open_page(self._settings, context, page, self._devices, self._closing, self._runtime_folder)
         self._keyboard.link = None if server is None else server.link

@@ -54,7 +54,7 @@ from stylecam.media.sources.demo import DemoSource
 from stylecam.media.testing import CollectingSink
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
-from stylecam.utils.resources import usable_cores
+from stylecam.utils.resources import limit_threads, usable_cores
 from tests.control import running_server
 from tests.doubles import TintEngine, until
 from tests.models.networks import bank_of
@@ -495,10 +495,11 @@ def test_a_device_that_failed_while_it_ran_is_logged_once(
 
 
 def test_more_threads_than_cores_are_not_used_and_a_warning_is_logged(
-    make_session: MakeSession, logged: Logged
+    make_session: MakeSession, logged: Logged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live = make_session(threads=512, engine="opencv")
     cores = usable_cores()
+    monkeypatch.setattr(engine_choice_module.EngineChooser, "spare_threads", lambda _: limit_threads(cores, opencv=1))
     before = cv2.getNumThreads()
     try:
         report = run_briefly(live)

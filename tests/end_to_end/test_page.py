@@ -505,8 +505,8 @@ def test_a_code_opens_the_page_on_a_phone_once(browser: Browser, tmp_path: Path)
         visit.page.click("#open-phone")
         wait_for("the code", lambda: visit.page.evaluate("document.querySelector('#qr').naturalWidth > 200"))
         link = visit.text("phone-link")
-        visit.page.keyboard.press("Escape")
-        assert visit.page.get_attribute("#qr", "src") is None
+        visit.page.keyboard.press("Escape")  # the browser tells the page of it a moment later
+        wait_for("the code to be gone", lambda: visit.page.get_attribute("#qr", "src") is None)
         here = f"http://{HOST}:{host.port}/?{link.partition('?')[2]}"
         for words in ("", "the link that stylecam prints"):
             context = browser.new_context()

@@ -143,6 +143,10 @@ class EngineChooser:
         if all(engine.name != "opencv" for engine in engines):
             limit_threads(self.threads or usable_cores(), opencv=1)
 
+    def restore_threads(self) -> None:
+        """Give OpenCV its own threads again, because it runs a network that another engine could not."""
+        limit_threads(self.threads or usable_cores())
+
     def _choose_all(self, look: Look, models: Sequence[Model]) -> None:
         """Choose for the network of `look`, for the first of each tier, and for those measured before."""
         first = next(iter(models), None) if look.mix is None else look.mix.model

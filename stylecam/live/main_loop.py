@@ -105,6 +105,7 @@ class MainLoop:
                 self.stats.count_fault("engine", trouble)
         while parts.pool.notices:
             logger.warning("%s", parts.pool.notices.popleft())
+            parts.engines.restore_threads()
         troubles = parts.pipeline.troubles()
         troubles |= parts.engines.server_troubles()
         troubles[Message("hotkeys")] = self.keyboard.trouble

@@ -311,5 +311,7 @@ def test_opencv_has_threads_of_its_own_only_where_it_runs_a_network(
         run.engines.spare_threads()
         assert cv2.getNumThreads() == threads
         assert allowed_threads() == (min(usable_cores(), 2) if threads == 1 else 3)
+        run.engines.restore_threads()
+        assert cv2.getNumThreads() == allowed_threads() == min(usable_cores(), 2)
     finally:
         limit_threads(before)

@@ -54,6 +54,7 @@ from stylecam.media.sources.demo import DemoSource
 from stylecam.media.testing import CollectingSink
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
+from stylecam.stylize.session_pool import SessionPool
 from stylecam.utils.resources import limit_threads, usable_cores
 from tests.control import running_server
 from tests.doubles import TintEngine, until
@@ -492,6 +493,17 @@ def test_a_device_that_failed_while_it_ran_is_logged_once(
     monkeypatch.setattr(Autotuner, "choose", lambda *_, **__: EngineChoice(engine))
     run_briefly(make_session(style=catalog.cards[0].name), 0.8)
     assert logged().count(engine.trouble) == 1
+
+
+def test_a_network_that_the_fallback_paints_is_named_and_opencv_gets_its_threads_again(
+    make_session: MakeSession, logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restored: list[int] = []
+    news = "mosaic cannot be run; OpenCV paints it"
+    monkeypatch.setattr(engine_choice_module.EngineChooser, "restore_threads", lambda _: restored.append(1))
+    monkeypatch.setattr(SessionPool, "return_memory", lambda pool, _: pool.notices.append(news))
+    run_briefly(make_session())
+    assert logged().count(news) == len(restored) > 0
 
 
 def test_more_threads_than_cores_are_not_used_and_a_warning_is_logged(

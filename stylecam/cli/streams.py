@@ -80,8 +80,8 @@ def open_missing_streams() -> None:
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
-def print_error(text: str, timeout_s: float = WRITE_S) -> None:
-    """Write `text` without its secrets to standard error. Give up after `timeout_s`, and where nobody can read it."""
+def print_error(text: str) -> None:
+    """Write `text` without its secrets to standard error. Give up after `WRITE_S`, and where nobody can read it."""
     text = redact(text)
 
     def write() -> None:
@@ -91,7 +91,7 @@ def print_error(text: str, timeout_s: float = WRITE_S) -> None:
     # The prefix has `main` leave without the interpreter's last flush, which would wait for the same terminal.
     thread = threading.Thread(target=write, name="stylecam-error", daemon=True)
     thread.start()
-    thread.join(timeout_s)
+    thread.join(WRITE_S)
 
 
 def flush_all() -> None:

@@ -24,11 +24,11 @@ BLOCK = 8
 """The side of such a block in pixels."""
 
 
-def max_difference(one: Image, other: Image, outliers: float = OUTLIER_SHARE) -> int:
-    """Return how many levels of 255 two pictures differ at most, except for the share `outliers` of their numbers."""
+def max_difference(one: Image, other: Image) -> int:
+    """Return how many levels of 255 two pictures differ at most, except for `OUTLIER_SHARE` of their numbers."""
     counts = np.bincount(cv2.absdiff(one, other).ravel(), minlength=256)
     further = counts.sum() - np.cumsum(counts)
-    return int(np.argmax(further <= outliers * counts.sum()))
+    return int(np.argmax(further <= OUTLIER_SHARE * counts.sum()))
 
 
 def psnr(one: Image, other: Image) -> float:

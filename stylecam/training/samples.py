@@ -16,12 +16,13 @@ from stylecam.stylize.sample_grid import write_sample_grid
 from stylecam.training.network import StyleNetwork
 
 _CELL_PX = 256
+_LONGEST_PX = 640
 
 
-def fit_cell(image: Image, max_side: int = 640) -> Image:
-    """Return `image` with its long side at most `max_side` and both sides multiples of 8, as the network needs."""
+def fit_cell(image: Image) -> Image:
+    """Return `image`, reduced if it is large, with both sides multiples of 8, as the network needs, and at least 64."""
     height, width = image.shape[:2]
-    factor = min(1.0, max_side / max(height, width))
+    factor = min(1.0, _LONGEST_PX / max(height, width))
     size = (max(64, round(width * factor) // 8 * 8), max(64, round(height * factor) // 8 * 8))
     return cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA))
 

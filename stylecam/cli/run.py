@@ -150,7 +150,6 @@ def _run(context: click.Context, manager: Notifier, terminal: TerminalWriter) ->
     from stylecam.live.session import Session
     from stylecam.models.catalog import Catalog
     from stylecam.stylize.style_learning import redraft_folder
-    from stylecam.utils import paths
 
     for line in taken_over():
         logger.warning("%s", line)

@@ -69,7 +69,7 @@ def test_a_dropped_picture_is_worn_renamed_deleted_and_brought_back(browser: Bro
         page.fill("#style-name", "Stripes of mine")
         page.click("#style-form [type=submit]")
         wait_for("the new name", lambda: "Stripes of mine" in page.inner_text(".tile[data-style=red_stripes]"))
-        assert visit.text("title") == "Stripes of mine"
+        wait_for("the new title", lambda: visit.text("title") == "Stripes of mine")
 
         page.click(".more")
         page.click("#style-delete")

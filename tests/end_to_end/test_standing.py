@@ -95,10 +95,10 @@ def test_without_a_program_that_could_see_you_the_strip_says_so_with_the_command
         const { Standing } = await import("/static/standing.js");
         new Standing(() => {}).see(stats);
         document.getElementById("copy").click();
-        await new Promise(done => setTimeout(done, 100));
-        return navigator.clipboard.readText();
     }"""
-    assert visit.page.evaluate(script, STATS | {"missing_camera": SETUP}) == "stylecam setup"
+    visit.page.evaluate(script, STATS | {"missing_camera": SETUP})
+    kept = "navigator.clipboard.readText()"
+    wait_for("it in the clipboard", lambda: visit.page.evaluate(kept) == "stylecam setup")
     wait_for("its word", lambda: visit.page.inner_text("#copy") == "Copied" or visit.page.is_hidden("#copy"))
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from stylecam.errors import ModelFormatError
-from stylecam.media.frame import Size
 from stylecam.models.catalog import shipped_models
 from stylecam.models.model import Model
 from stylecam.models.onnx import proto, wire
@@ -30,8 +29,8 @@ TAPS = ("conv1_2", "conv2_2", "conv3_3", "conv4_3")
 """Layers whose output after the ReLU is a feature map: relu1_2, relu2_2, relu3_3, relu4_3 (Johnson 2016)."""
 MEAN = (103.939, 116.779, 123.68)
 """Of blue, green and red, 0..255."""
-CHANNELS = 64 + 128 + 256 + 512
-"""Of all feature maps together."""
+CHANNELS = (64, 128, 256, 512)
+"""Of each feature map."""
 ALIGNMENT = 8
 """Width and height of a picture to measure are multiples of this, as the layers pool."""
 _IR_VERSION, _OPSET = 8, 13
@@ -63,12 +62,13 @@ def read_weights(path: Path) -> dict[str, FloatArray]:
     return weights
 
 
-def statistics_network(weights: dict[str, FloatArray], size: Size) -> Model:
-    """Return a network that measures the style of a picture of `size`: what each channel of each feature map holds.
+def statistics_network(weights: dict[str, FloatArray]) -> Model:
+    """Return a network that measures the style of a picture of any size: what each channel of each feature map holds.
 
-    Its output, 1×2·`CHANNELS`×1×1, has of each map first the means E[F], then the means of the squares E[F²].
+    Its output, 1×2C×1×1 with C the sum of `CHANNELS`, has of each map first the means E[F], then the means of the
+    squares E[F²].
     """
-    height, width = size.height, size.width
+    shape = (1, 2 * sum(CHANNELS), 1, 1)
     constants: dict[str, FloatArray] = {
         "levels": np.full((1, 3, 1, 1), 255, np.float32),
         "mean": -np.array(MEAN[::-1], np.float32).reshape(1, 3, 1, 1),
@@ -78,12 +78,12 @@ def statistics_network(weights: dict[str, FloatArray], size: Size) -> Model:
     fields = [
         *(wire.encode(proto.GRAPH_NODE, node.encode()) for node in _nodes()),
         *(wire.encode(proto.GRAPH_INITIALIZER, proto.encode_tensor(*entry)) for entry in constants.items()),
-        wire.encode(proto.GRAPH_INPUT, proto.encode_value_info("image", (1, 3, height, width))),
-        wire.encode(proto.GRAPH_OUTPUT, proto.encode_value_info("statistics", (1, 2 * CHANNELS, 1, 1))),
+        wire.encode(proto.GRAPH_INPUT, proto.encode_value_info("image", (1, 3, "height", "width"))),
+        wire.encode(proto.GRAPH_OUTPUT, proto.encode_value_info("statistics", shape)),
     ]
     data = proto.encode_model(fields, _IR_VERSION, _OPSET)
-    key = f"vgg16.{hashlib.sha256(constants['conv4_3.w'].tobytes()).hexdigest()[:12]}.{width}x{height}"
-    return Model(Path("vgg16.onnx"), data, 1, False, {}, key, output="statistics", measures=(1, 2 * CHANNELS, 1, 1))
+    key = f"vgg16.{hashlib.sha256(constants['conv4_3.w'].tobytes()).hexdigest()[:12]}"
+    return Model(Path("vgg16.onnx"), data, 1, False, {}, key, output="statistics", measures=shape)
 
 
 def _nodes() -> Iterator[Node]:

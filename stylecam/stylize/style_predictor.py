@@ -19,6 +19,7 @@ from stylecam.media.frame import Image, Size
 from stylecam.media.transforms import resize, to_tensor
 from stylecam.models import vgg
 from stylecam.models.catalog import shipped_models
+from stylecam.models.model import Model
 from stylecam.models.onnx.proto import FloatArray
 from stylecam.utils.npz import read_npz
 
@@ -54,13 +55,13 @@ class StylePredictor:
         bodies: their digests, see `stylecam.models.rewrite.style_rows.StyleRows`.
     """
 
-    def __init__(self, arrays: dict[str, FloatArray], bodies: tuple[str, ...], weights: dict[str, FloatArray]) -> None:
-        """Take the arrays of the predictor's file and the weights of VGG-16."""
+    def __init__(self, arrays: dict[str, FloatArray], bodies: tuple[str, ...], network: Model) -> None:
+        """Take the arrays of the predictor's file and the network that measures a picture's style."""
         self._mean, self._deviation = arrays["mean"], arrays["deviation"]
         self._layers = [(arrays[f"{name}.w"], arrays[f"{name}.b"]) for name in ("first", "second")]
         parts = ("base", "spread", "w", "b")
         self._heads = {body: _Head(*(arrays[f"{body}.{part}"] for part in parts)) for body in bodies}
-        self._weights = weights
+        self._network = network
         self.bodies = bodies
 
     @classmethod
@@ -70,11 +71,11 @@ class StylePredictor:
         Raises:
             ModelFormatError: one is missing or damaged.
         """
-        path, weights = predictor_path(), vgg.read_weights(vgg.shipped_vgg())
+        path, network = predictor_path(), vgg.statistics_network(vgg.read_weights(vgg.shipped_vgg()))
         try:
             stored = read_npz(path)
             arrays = {name: _values(stored, name) for name in stored if name.endswith(_STORED)}
-            return cls(arrays, tuple(json.loads(str(stored["bodies"]))), weights)
+            return cls(arrays, tuple(json.loads(str(stored["bodies"]))), network)
         except _DAMAGE_ERRORS as error:
             raise ModelFormatError(f"{path} is missing or damaged ({error}); install stylecam again") from error
 
@@ -94,12 +95,11 @@ class StylePredictor:
     def _statistics(self, picture: Image, area: int) -> FloatArray:
         """Return mean and deviation of each channel of each feature map of `picture`, reduced to `area` pixels."""
         size = size_of(picture, area)
-        session = OpenCVEngine().session(vgg.statistics_network(self._weights, size), *size)
+        session = OpenCVEngine().session(self._network, *size)
         found = session.run(to_tensor(resize(picture, size)), ())[0, :, 0, 0]
         parts: list[FloatArray] = []
         start = 0
-        for layer in vgg.TAPS:
-            channels = len(self._weights[f"{layer}.b"])
+        for channels in vgg.CHANNELS:
             mean, power = found[start : start + channels], found[start + channels : start + 2 * channels]
             parts += [mean, np.sqrt(np.maximum(power - mean * mean, 0))]
             start += 2 * channels

@@ -11,7 +11,6 @@ import torch
 
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import TrainingDataError
-from stylecam.media.frame import Size
 from stylecam.models.vgg import LAYERS, read_weights, shipped_vgg, statistics_network
 from stylecam.training.vgg import load_vgg
 from tests.training import fixtures
@@ -156,7 +155,7 @@ def test_the_weights_that_come_with_stylecam_are_the_default() -> None:
     picture = torch.rand(1, 3, 64, 64)
     maps = load_vgg(None)(picture)
     assert [m.shape[1] for m in maps] == [64, 128, 256, 512]
-    measured = OpenCVEngine().session(statistics_network(read_weights(shipped_vgg()), Size(64, 64)), 64, 64)
+    measured = OpenCVEngine().session(statistics_network(read_weights(shipped_vgg())), 64, 64)
     means = np.concatenate([m.mean((2, 3))[0].numpy() for m in maps])
     assert np.abs(_means(measured.run(picture.numpy(), ())) - means).max() < 1e-3 * means.max()
 

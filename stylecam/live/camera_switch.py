@@ -70,7 +70,7 @@ class CameraSwitcher:
         except SourceError:
             return  # a camera that is not there, or a file that is not
         if source.kind not in ("camera", "demo"):
-            self._named[source.name] = (chosen, source.kind)
+            self._named = {**self._named, source.name: (chosen, source.kind)}  # others may be reading it
 
     def choices(self) -> list[dict[str, Any]]:
         """Return what may be chosen, for the API: `which` to send, `name`, `kind`, `current` and `problem` of each.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -23,6 +24,7 @@ from stylecam.media.frame import Frame, Size
 from stylecam.media.sinks.base import Sink
 from stylecam.media.sources import factory
 from stylecam.media.sources.base import Source
+from stylecam.media.sources.demo import DemoSource
 from stylecam.media.sources.devices import Camera
 from stylecam.media.testing import FailingSource, gray_image
 from stylecam.models.catalog import Catalog
@@ -242,3 +244,19 @@ def test_a_switch_to_the_demo_and_the_end_of_the_run_leave_nothing_open(run: Run
     assert run.submit("camera:demo").result(PATIENCE_S).extra == {"camera": "demo"}
     run.wait_for_frames()
     assert run.session.report().source["kind"] == "demo"
+
+
+def test_a_clip_may_be_allowed_while_the_choices_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in LEVELS:
+        (tmp_path / name).touch()
+    clock, choice = SystemClock(), camera_switch._choice
+    parts: Any = SimpleNamespace(clock=clock, source=DemoSource(clock))
+    switcher = camera_switch.CameraSwitcher(parts, parts, str(tmp_path / "dark.mp4"), parts, lambda: None)
+
+    def allowing(*values: Any) -> dict[str, Any]:
+        switcher.allow(str(tmp_path / "light.mp4"))  # as a reload does, on the main thread
+        return choice(*values)
+
+    monkeypatch.setattr(camera_switch, "list_cameras", list)
+    monkeypatch.setattr(camera_switch, "_choice", allowing)
+    assert "dark.mp4" in [each["name"] for each in switcher.choices()]

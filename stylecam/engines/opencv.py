@@ -89,7 +89,8 @@ class _OpenCVSession(InferenceSession):
         check_constants(model)
         self._model, self._device = model, device
         self._width, self._height = width, height
-        self._folded = fold_conversions(model)
+        folded = fold_conversions(model)
+        self._folded = None if folded is None or folded.head_cell is None else folded
         if self._folded is None:
             self._whole  # noqa: B018 - no other form can be loaded later
 

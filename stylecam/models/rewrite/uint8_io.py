@@ -3,7 +3,8 @@
 A bank begins with a strided convolution and ends with a pixel shuffle. The shuffle, the exchange of color channels and
 the division by 255 take a quarter of the time on OpenCV's CPU path, and cost next to nothing when they are done on
 uint8 (see `stylecam.media.transforms`). So the rewritten network has no shuffle: the channels of its last convolution
-are ordered as the pixels of a c×c cell lie in memory, and its first convolution takes BGR 0..255.
+are ordered as the pixels of a c×c cell lie in memory, and its first convolutions take BGR 0..255. A bank of the rich
+tier has two of them: the second one looks at the picture with a reflected rim, for the finest detail.
 """
 
 from __future__ import annotations
@@ -38,26 +39,30 @@ class FoldedBank:
 
     Attributes:
         model: the bank.
-        head_cell: the stride of the first convolution: the side of a cell of the input, in pixels.
+        head_cell: the stride of the first convolution: the side of a cell of the input, in pixels. None if there is
+            more than one, so that no single kind of cell suits the input.
         cell_size: c, the stride of the shuffle: the side of a cell of the output, in pixels.
     """
 
     model: Model
-    head_cell: int
+    head_cell: int | None
     cell_size: int
     _nodes: tuple[bytes, ...] = field(repr=False)
-    _head: Node = field(repr=False)
+    _readers: tuple[Node, ...] = field(repr=False)
+    _kernels: tuple[str, ...] = field(repr=False)
     _constants: dict[str, FloatArray] = field(repr=False)
 
     def with_cell_input(self, width: int, height: int) -> bytes:
         """Return the ONNX file for `image` of `input_shape`, float32 0..255.
 
         The channels are ordered by row, column and color (BGR) within the cell; `styled`, 0..1, has the same order. The
-        strided convolution becomes a 3×3 one of stride 1, for which engines have their fastest code (Winograd's).
+        strided convolution becomes a 3×3 one of stride 1, for which engines have their fastest code (Winograd's). Only
+        for a bank with a `head_cell`.
         """
+        assert self.head_cell is not None
+        (reader,), (name,) = self._readers, self._kernels
         stride_one: dict[str, proto.AttributeValue] = {"kernel_shape": (3, 3), "pads": (1,) * 4, "strides": (1, 1)}
-        head = Node("Conv", self._head.inputs, self._head.outputs, stride_one)
-        name = self._head.inputs[1]
+        head = Node("Conv", reader.inputs, reader.outputs, stride_one)
         constants = self._constants | {name: _kernel_for_cells(self._constants[name], self.head_cell) / np.float32(255)}
         image = proto.encode_value_info("image", self.input_shape(width, height))
         styled = proto.encode_value_info("styled", self.output_shape(width, height))
@@ -90,21 +95,21 @@ class FoldedBank:
         ]
         if unpack:
             last.append(Node("Transpose", ("pixels.bytes",), ("styled",), {"perm": (0, 2, 3, 1)}))
-        head = self._head.encode_as("Conv", ("pixels.floats", *self._head.inputs[1:]))
-        name = self._head.inputs[1]
+        readers = [each.encode_as(each.op_type, ("pixels.floats", *each.inputs[1:])) for each in self._readers]
         constants = self._constants | {
-            name: self._constants[name][:, _BGR] / np.float32(255),
+            **{name: self._constants[name][:, _BGR] / np.float32(255) for name in self._kernels},
             _SCALE: np.array(255, np.float32),
             _HALF: np.array(0.5, np.float32),
         }
         picture = (1, height, width, 3)
         image = proto.encode_value_info("image", picture, UINT8)
         styled = proto.encode_value_info("styled", picture if unpack else self.output_shape(width, height), UINT8)
-        all_nodes = [*(node.encode() for node in first), head, *nodes, *(node.encode() for node in last)]
+        all_nodes = [*(node.encode() for node in first), *readers, *nodes, *(node.encode() for node in last)]
         return self._encode(width, height, all_nodes, constants, image, styled)
 
     def input_shape(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Return the shape of `image` of `with_cell_input`."""
+        assert self.head_cell is not None
         return _packed_shape(self.head_cell, width, height)
 
     def output_shape(self, width: int, height: int) -> tuple[int, int, int, int]:
@@ -154,29 +159,42 @@ def fold_conversions(model: Model) -> FoldedBank | None:
         return None
     if len(shuffle.inputs) != 1:
         return None
-    last, heads = producers.get(shuffle.inputs[0]), _consumers("image", nodes)
-    if last is None or len(heads) != 1:
+    last, cell_size = producers.get(shuffle.inputs[0]), shuffle.attributes.get("blocksize")
+    if last is None or not isinstance(cell_size, int) or not _is_plain_convolution(last):
         return None
-    head, cell_size = heads[0], shuffle.attributes.get("blocksize")
-    head_cell = _stride_by_cell(head)
-    if head_cell is None or not isinstance(cell_size, int) or not _is_plain_convolution(last):
+    readers = _consumers("image", nodes)
+    heads = [head for reader in readers if (head := _head_behind(reader, nodes)) is not None]
+    if not heads or len(heads) != len(readers) or not 1 <= cell_size <= _MAX_CELL_SIZE:
         return None
-    if not all(1 <= cell <= _MAX_CELL_SIZE for cell in (head_cell, cell_size)):
-        return None
-    constants = _read_constants(model, {head.inputs[1], *last.inputs[1:]})
+    kernels = tuple(head.inputs[1] for head in heads)
+    constants = _read_constants(model, {*kernels, *last.inputs[1:]})
     if constants is None or any(len(constants[name]) != 3 * cell_size**2 for name in last.inputs[1:]):
         return None
-    side = head.attributes["kernel_shape"]
-    if constants[head.inputs[1]].shape[1:] != (3, *(side if isinstance(side, tuple) else ())):
-        return None
+    for head in heads:
+        side = head.attributes.get("kernel_shape")
+        if constants[head.inputs[1]].shape[1:] != (3, *(side if isinstance(side, tuple) else ())):
+            return None
     if any(len(_consumers(name, nodes)) > 1 for name in (*constants, *shuffle.inputs, *sigmoid.inputs)):
         return None
     order = [color * cell_size**2 + pixel for pixel in range(cell_size**2) for color in _BGR]
     for name in last.inputs[1:]:
         constants[name] = constants[name][order]
-    kept = [node.data for node in nodes if node not in (head, shuffle, sigmoid)]
+    kept = [node.data for node in nodes if node not in (*readers, shuffle, sigmoid)]
     ending = Node("Sigmoid", shuffle.inputs, ("styled",)).encode()
-    return FoldedBank(model, head_cell, cell_size, (*map(bytes, kept), ending), head, constants)
+    head_cell = _stride_by_cell(readers[0]) if len(readers) == 1 else None
+    return FoldedBank(model, head_cell, cell_size, (*map(bytes, kept), ending), tuple(readers), kernels, constants)
+
+
+def _head_behind(reader: Node, nodes: Sequence[Node]) -> Node | None:
+    """Return the convolution through which `reader`, a node that reads the picture, does so; None for another form.
+
+    It sees one cell and at most its neighbors, or the picture with a reflected rim.
+    """
+    if reader.op_type == "Pad" and reader.attributes.get("mode") == "reflect":
+        convolutions = _consumers(reader.outputs[0], nodes)
+        return convolutions[0] if len(convolutions) == 1 and _is_plain_convolution(convolutions[0]) else None
+    cell = _stride_by_cell(reader)
+    return reader if cell is not None and 1 <= cell <= _MAX_CELL_SIZE else None
 
 
 def _packed_shape(cell: int, width: int, height: int) -> tuple[int, int, int, int]:

@@ -13,12 +13,15 @@ from onnx import ModelProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from stylecam.engines.base import InferenceSession
+from stylecam.engines.factory import make_engine
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.media.frame import Image
 from stylecam.media.transforms import pack_pixels, packed_to_image
+from stylecam.models.catalog import shipped_models
 from stylecam.models.grain import CELL_SIZE, grain_map
 from stylecam.models.model import Model
 from stylecam.models.rewrite.uint8_io import fold_conversions
+from tests.engines.fixtures import require_library
 from tests.models.networks import network
 
 SIZE = 96, 64
@@ -125,3 +128,16 @@ def test_a_network_of_another_form_is_left_alone(
 
 def test_a_foreign_network_is_left_alone(tmp_path: Path) -> None:
     assert fold_conversions(Model.read(network(tmp_path / "plain.onnx"))) is None
+
+
+def test_a_bank_of_the_rich_tier_reads_the_bytes_of_a_picture_twice(photo: Image) -> None:
+    rich = Model.read(max(shipped_models().glob("*.onnx"), key=lambda path: path.stat().st_size))
+    folded = fold_conversions(rich)
+    assert folded is not None
+    assert folded.head_cell is None  # its two convolutions would need cells of two sizes
+    require_library("onnxruntime")
+    session = make_engine("onnxruntime", "cpu").session(rich, *SIZE)
+    weights = rich.rows(rich.one_hot(), min(SIZE))
+    in_floats = InferenceSession.stylize(session, photo, weights)
+    assert cv2.absdiff(session.stylize(photo, weights), in_floats).max() <= 1
+    assert in_floats.std() > 10

@@ -83,12 +83,11 @@ def resize(image: Image, size: Size, quick: bool = False) -> Image:
         quick: shrink by halves, and bilinearly by what is left. This takes a fifth of the time, and the result differs
             by 43 to 58 dB.
     """
+    while quick and (half := halved(image, size)) is not None:
+        image = half
     height, width = image.shape[:2]
     if (width, height) == size:
         return image
-    while quick and width > 2 * size.width and height > 2 * size.height and not (width % 2 or height % 2):
-        width, height = width // 2, height // 2
-        image = cast(Image, cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA))
     if size.width >= width and size.height >= height:
         interpolation = cv2.INTER_CUBIC
     elif quick and 2 * size.width >= width and 2 * size.height >= height:
@@ -96,6 +95,14 @@ def resize(image: Image, size: Size, quick: bool = False) -> Image:
     else:
         interpolation = cv2.INTER_AREA
     return cast(Image, cv2.resize(image, size, interpolation=interpolation))
+
+
+def halved(image: Image, size: Size) -> Image | None:
+    """Return `image` (H×W×3 uint8) at half its size; None where that is no whole size, or smaller than `size`."""
+    height, width = image.shape[:2]
+    if width < 2 * size.width or height < 2 * size.height or width % 2 or height % 2:
+        return None
+    return cast(Image, cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
 
 
 def cut(image: Image, region: Box, size: Size) -> Image:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stylecam.media.frame import Box, Image, Size
-from stylecam.media.transforms import crop, cut, resize
+from stylecam.media.transforms import crop, cut, halved, resize
 from stylecam.stylize.look import Look
 from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
@@ -30,6 +30,8 @@ Points = npt.NDArray[np.float64]
 
 class FrameView:
     """One camera picture, cropped to the output's shape and mirrored on request; each size is made once.
+
+    Sizes share their halves: a large picture is read once, by the first of them.
 
     Attributes:
         region: the part of the camera picture that is shown.
@@ -52,14 +54,22 @@ class FrameView:
         self._image = image if self._moved else inner
         self._camera = Size(image.shape[1], image.shape[0])
         self._mirror = mirror
+        self._halves = [inner]
         self._made: dict[Size, Image] = {}
 
     def at(self, size: Size) -> Image:
         """Return the picture at `size`: H×W×3 uint8 BGR, only to be read."""
         if size not in self._made:
-            resized = cut(self._image, self.region, size) if self._moved else resize(self._image, size, quick=True)
+            resized = cut(self._image, self.region, size) if self._moved else self._resized(size)
             self._made[size] = cast(Image, cv2.flip(resized, 1)) if self._mirror else resized
         return self._made[size]
+
+    def _resized(self, size: Size) -> Image:
+        while (half := halved(self._halves[-1], size)) is not None:
+            self._halves.append(half)
+        widths_and_heights = ((image, image.shape[1], image.shape[0]) for image in reversed(self._halves))
+        larger = (image for image, width, height in widths_and_heights if width >= size.width and height >= size.height)
+        return resize(next(larger, self._image), size, quick=True)
 
     def locate(self, points: Points, size: Size) -> Points:
         """Return where `points` of the camera picture are in the picture `at(size)`, both N×2 float in pixels."""

@@ -113,7 +113,7 @@ class GuidedUpsampler:
         around, noise, rows = self._around[strip], self._noise_levels[strip], result[strip]
         lighter = cv2.subtract(cv2.subtract(light, around), noise)
         darker = cv2.subtract(cv2.subtract(around, light), noise)
-        detail = cv2.subtract(lighter, darker, dtype=cv2.CV_16S)
+        detail = np.subtract(lighter, darker, dtype=np.int16)
         np.multiply(detail, self._slopes[strip], out=detail)
         change = cv2.convertScaleAbs(detail, alpha=1 / _FRACTIONS)
         fall = cv2.bitwise_and(change, cv2.compare(detail, 0, cv2.CMP_LT))  # type: ignore[call-overload]

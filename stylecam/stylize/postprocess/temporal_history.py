@@ -84,10 +84,10 @@ class PaintingHistory:
         columns = np.flatnonzero(self._moved[small].any(axis=0))
         if not columns.size:
             return self._shown[strip]
-        flow = resized_rows(self._flow, strip, height, width)
         step = width / self._flow.shape[1]
         span = slice(max(0, int((columns[0] - 1) * step)), min(width, int((columns[-1] + 2) * step)))
-        return scratch.fetched(self._shown, flow, strip, span)
+        down = self._flow + np.array((0, strip.start), np.float32)
+        return scratch.fetched(self._shown, resized_rows(down, strip, height, width), strip, span)
 
     def _scratch(self, count: int) -> list[_Scratch]:
         while len(self._scratches) < count:
@@ -109,11 +109,13 @@ class _Scratch:
         self._mixed, self._change = np.empty(picture, np.uint16), np.empty(picture, np.uint16)
 
     def fetched(self, shown: Image, flow: Floats, strip: slice, span: slice) -> Image:
-        """Return the rows `strip` of `shown`, with each pixel in the columns `span` fetched from `flow` beside it."""
+        """Return the rows `strip` of `shown`, with each pixel in the columns `span` fetched from `flow` beside it.
+
+        `flow` is counted from the first row of `strip`.
+        """
         fetched, source = self._fetched[: len(flow)], self._from[: len(flow), span]
         np.copyto(fetched, shown[strip])
         cv2.add(flow[:, span], self._places[: len(flow), span], source)
-        cv2.add(source, (0, strip.start, 0, 0), source)  # type: ignore[call-overload]
         remapped(shown, source, fetched[:, span])
         return fetched
 

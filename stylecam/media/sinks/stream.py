@@ -124,8 +124,8 @@ class StreamSink(Sink):
                 began = self._clock.now()
                 try:
                     self._stream(size, fps, bitrate)
-                except OSError as error:
-                    reason = self._address.redact(error.strerror or str(error))
+                except Exception as error:  # noqa: BLE001 - PyAV's encoder raises its own kinds
+                    reason = self._address.redact(getattr(error, "strerror", None) or str(error))
                     self.trouble = Message(
                         "{name} cannot be reached: {reason}; stylecam goes on trying", name=self.name, reason=reason
                     )
@@ -135,7 +135,7 @@ class StreamSink(Sink):
             self._transport.close()
 
     def _stream(self, size: Size, fps: float, bitrate: int) -> None:
-        """Connect and send frames until the sink is closed; raises OSError when the connection fails."""
+        """Connect and send frames until the sink is closed; raises OSError, or what PyAV raises, when that fails."""
         transport, stopping = self._transport, self._stopping
         muxer = StreamMuxer(transport.container, size, fps, bitrate, self._sound)
         try:

@@ -34,7 +34,7 @@ class FakeTransport(Transport):
     def __init__(self, container: Container = "mpegts") -> None:
         super().__init__(ADDRESS)
         self.container = container
-        self.refusals: list[OSError] = []
+        self.refusals: list[Exception] = []
         self.clients: int | None = 1
         self.going = threading.Event()
         self.going.set()
@@ -190,12 +190,13 @@ def test_the_trouble_is_one_line_without_the_key(
     sink.write(frame())
 
 
+@pytest.mark.parametrize("failure", [OSError("lost"), av.error.ExternalError(1, "of the encoder")], ids=repr)
 def test_a_lost_connection_is_made_again_and_begins_with_a_key_frame(
-    sink: StreamSink, transport: FakeTransport
+    sink: StreamSink, transport: FakeTransport, failure: Exception
 ) -> None:
     sink.open(SIZE, 30)
     send(sink, transport, 3)
-    transport.refusals = [OSError("lost")]
+    transport.refusals = [failure]
 
     def connected_again() -> bool:
         sink.write(frame())

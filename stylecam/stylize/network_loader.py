@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from stylecam.errors import StylecamError
 from stylecam.utils.clock import Clock
+from stylecam.utils.optional import error_summary
 
 RETRY_S = 10.0
 """Seconds between two attempts to load a network that failed."""
@@ -18,7 +19,7 @@ class NetworkLoader:
     def __init__(
         self, prepare: Callable[[], None] | None, clock: Clock, report: Callable[[str, str], None], thread_name: str
     ) -> None:
-        """Load with `prepare`, which raises a `StylecamError` where it cannot; None for a network that never comes."""
+        """Load with `prepare`, which raises where it cannot; None for a network that never comes."""
         self._prepare, self._clock, self._report, self._thread_name = prepare, clock, report, thread_name
         self._loaded = False
         self._thread: threading.Thread | None = None
@@ -32,6 +33,8 @@ class NetworkLoader:
             self._prepare()
         except StylecamError as error:
             self._report("engine", str(error))
+        except Exception as error:  # noqa: BLE001 - memory included; the thread would end without a word to the user
+            self._report("engine", error_summary(error))
         else:
             self._loaded = True
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from stylecam.errors import EngineRunError
 from stylecam.stylize.network_loader import RETRY_S, NetworkLoader
 from stylecam.utils.clock import ManualClock
@@ -28,17 +30,20 @@ def test_it_is_loaded_at_once_where_there_is_time(clock: ManualClock) -> None:
     assert calls == [1]
 
 
-def test_a_failure_is_reported_and_tried_again_later(clock: ManualClock) -> None:
+@pytest.mark.parametrize(
+    ("failure", "message"), [(EngineRunError("no such file"), "no such file"), (MemoryError(), "MemoryError")]
+)
+def test_a_failure_is_reported_and_tried_again_later(clock: ManualClock, failure: Exception, message: str) -> None:
     faults: list[str] = []
 
     def fail() -> None:
-        raise EngineRunError("no such file")
+        raise failure
 
     loader = NetworkLoader(fail, clock, lambda _, message: faults.append(message), "loading")
     assert not loader.is_ready()
-    assert until(lambda: faults == ["no such file"])
+    assert until(lambda: faults == [message])
     assert not loader.is_ready()
-    assert faults == ["no such file"]
+    assert faults == [message]
     clock.advance(RETRY_S)
     loader.is_ready()
     assert until(lambda: len(faults) == 2)

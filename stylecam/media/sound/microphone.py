@@ -143,17 +143,17 @@ class Microphone:
                 continue
             try:
                 self._record()
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - not all that PyAV raises for a device is an OSError
                 if self._stopping.is_set():
                     return
-                reason = error.strerror or str(error)
+                reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
                 self.trouble = Message(
                     "there is no sound ({reason}); the picture goes on, and stylecam goes on trying", reason=reason
                 )
                 self._stopping.wait(RETRY_S)
 
     def _record(self) -> None:
-        """Record until no sound is wanted; raises OSError when the device is lost."""
+        """Record until no sound is wanted; raises OSError, or what PyAV raises, when the device is lost."""
         self._source.open()
         try:
             clock = ArrivalClock()

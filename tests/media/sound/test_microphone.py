@@ -118,6 +118,7 @@ class FakeSource(SoundSource):
         self.failing = threading.Event()
         self.hanging = threading.Event()
         self.released = threading.Event()
+        self.failure: Exception = OSError("unplugged")
         self.opened = self.closed = 0
         self._pause = threading.Event()
 
@@ -126,14 +127,14 @@ class FakeSource(SoundSource):
 
     def open(self) -> None:
         if self.failing.is_set():
-            raise OSError("unplugged")
+            raise self.failure
         self.opened += 1
 
     def read(self) -> Samples:
         if self.hanging.is_set():
             assert self.released.wait(30)
         if self.failing.is_set() or self.released.is_set():
-            raise OSError("unplugged")
+            raise self.failure
         self._pause.wait(0.001)
         return piece(1)
 
@@ -172,7 +173,9 @@ def test_it_records_only_while_sound_is_wanted(source: FakeSource, microphone: M
     assert until(lambda: source.closed == 2)
 
 
-def test_a_lost_device_is_told_and_found_again(source: FakeSource, microphone: Microphone) -> None:
+@pytest.mark.parametrize("failure", [OSError("unplugged"), ValueError("unplugged")], ids=["system", "PyAV"])
+def test_a_lost_device_is_told_and_found_again(source: FakeSource, microphone: Microphone, failure: Exception) -> None:
+    source.failure = failure
     microphone.add_feed()
     assert until(lambda: source.opened == 1)
     source.failing.set()

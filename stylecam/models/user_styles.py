@@ -157,19 +157,20 @@ class UserStyles:
     def _keep_or_merge(self, style: OwnStyle, leaving: Collection[str]) -> str:
         """Write `style`, or add its rows to what the same style has for another network; return its name."""
         path = self._path(style.name, SUFFIX)
-        with changing(path), contextlib.suppress(ModelFormatError):  # missing or damaged
-            there = OwnStyle.read(path)
-            same = all(  # as after a takeover that was interrupted
-                np.array_equal(there.rows[body].values, learned.values.astype(np.float16))
-                for body, learned in style.rows.items()
-                if body in there.rows
-            )
-            if same and (there.title, there.artist) == (style.title, style.artist):
-                self._write(path, replace(there, rows={**style.rows, **there.rows}).encode())
-                return style.name
-        style = replace(style, name=self._free(style.name, leaving))
-        self._write(self._path(style.name, SUFFIX), style.encode())
-        return style.name
+        with changing(path):
+            with contextlib.suppress(ModelFormatError):  # missing or damaged
+                there = OwnStyle.read(path)
+                same = all(  # as after a takeover that was interrupted
+                    np.array_equal(there.rows[body].values, learned.values.astype(np.float16))
+                    for body, learned in style.rows.items()
+                    if body in there.rows
+                )
+                if same and (there.title, there.artist) == (style.title, style.artist):
+                    self._write(path, replace(there, rows={**style.rows, **there.rows}).encode())
+                    return style.name
+            style = replace(style, name=self._free(style.name, leaving))
+            self._write(self._path(style.name, SUFFIX), style.encode())
+            return style.name
 
     def _free(self, name: str, leaving: Collection[str] = ()) -> str:
         """Return `name`, or `name`_2 and so on where that is taken by something else than the banks `leaving`."""

@@ -15,7 +15,7 @@ from stylecam.utils.message import Message
 
 BACKOFF_S = (0.2, 0.4, 0.8, 1.0)
 """Waits between attempts to reopen a lost source. The last one repeats, so the source is back within 2 s."""
-REST_S = 0.05
+REST_S = 0.1
 """Wait between two checks for new viewers while nobody watches."""
 STALLED_S = 1.5
 """A live source that delivers nothing for longer has stalled, even while a read still blocks in the driver."""

@@ -24,7 +24,9 @@ logger = logging.getLogger(__name__)
 WINDOW_TICK_S = 1 / 60
 """Time between two rounds of the main loop while there is a preview window."""
 TICK_S = 0.25
-"""Time between two reports of the figures."""
+"""Time between two reports of the figures. The loop comes round twice as often, for the signal that ends it."""
+IDLE_TICK_S = 1.0
+"""Time between two reports while nobody watches. The loop then comes round four times as often."""
 
 Tick = Callable[[SessionReport], None]
 
@@ -57,7 +59,10 @@ class MainLoop:
         report: Callable[[], SessionReport],
         tick: Tick | None,
     ) -> None:
-        """Loop until the user, the time or a fault ends the run; `tick` gets a `report` about four times a second."""
+        """Loop until the user, the time or a fault ends the run; `tick` gets a `report` about four times a second.
+
+        While nobody watches, that is once a second.
+        """
         began = self.clock.now()
         ticked_at = float("-inf")
         cycle = AutoCycle()
@@ -74,17 +79,18 @@ class MainLoop:
                 press("reload")
             handlers = {**parts.switches.handlers, "styles_changed": parts.own_styles.request}
             parts.media_saver.handle_commands(parts.reload, handlers, parts.config_keeper)
-            now = self.clock.now()
+            now, watching = self.clock.now(), parts.pipeline.watching
             if (command := cycle.due(self.control.state, now)) is not None:
                 press(command)
-            if now - ticked_at >= TICK_S:
+            if now - ticked_at >= (TICK_S if watching else IDLE_TICK_S):
                 ticked_at = now
                 parts.own_styles.look(now)
                 self._log_troubles(parts, now)
                 self._report_figures(parts, report, tick)
             if self.stats_file.is_due(now):
                 self.stats_file.write(report().to_json(), now)
-            self.clock.wait_until(now + (WINDOW_TICK_S if parts.windows else TICK_S / 2), self.control.attention)
+            pause_s = WINDOW_TICK_S if parts.windows else TICK_S / 2 if watching else TICK_S
+            self.clock.wait_until(now + pause_s, self.control.attention)
         self._log_troubles(parts, self.clock.now())  # the last one may be what ended the run
 
     def _ended(self, parts: OpenParts, began: float) -> bool:

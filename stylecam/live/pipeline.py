@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 TAKE_S = 0.1
 """The longest that the style thread waits for a frame before it applies commands."""
+IDLE_TAKE_S = 0.5
+"""The same while nobody watches and no frames come; commands wake the thread."""
 STOP_S = 0.8
 """The longest that `stop` waits for the capture and style threads together."""
 SETTLE_S = 0.4
@@ -94,6 +96,11 @@ class Pipeline:
         return self._context.stopping
 
     @property
+    def watching(self) -> bool:
+        """Whether anybody watches, so that the camera is on. Any thread may ask."""
+        return self._context.viewers.watching
+
+    @property
     def owns_source(self) -> bool:
         """True once the capture thread was started, which closes the source."""
         return self._capturing.ident is not None
@@ -150,12 +157,12 @@ class Pipeline:
 
     def style_step(self) -> None:
         """Apply waiting commands and style the newest frame, if one comes soon."""
-        frame = self._captured.take(TAKE_S if self._clock.now() >= self._settled_at else LATE_S)
+        frame = self._captured.take(self._patience_s())
         state = self._control.apply()
         if self._next_stylizer is not self._stylizer:
             self._stylizer, self._settled_at = self._next_stylizer, self._clock.now() + SETTLE_S
         self.newest = None if state.panic or state.resting else frame or self.newest
-        watching = self._context.viewers.watching
+        watching = self.watching
         # Nothing of one camera is blended into another, and who looks next sees nothing that was on its way before.
         if state.resting or not watching or self.capture.replaced != self._replaced:
             self._replaced = self.capture.replaced
@@ -212,6 +219,12 @@ class Pipeline:
         if (microphone := self._context.microphone) is not None:
             troubles[Message("the microphone")] = microphone.trouble
         return troubles
+
+    def _patience_s(self) -> float:
+        """Return the longest that the next frame is waited for, in seconds."""
+        if self._clock.now() < self._settled_at:
+            return LATE_S
+        return TAKE_S if self.watching else IDLE_TAKE_S
 
     def _held_frame(self, state: LiveState) -> Frame | None:
         """Return the last camera frame again while the camera is late or gone and its picture has to change; else None.

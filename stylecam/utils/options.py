@@ -16,6 +16,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 from stylecam.errors import UsageError
@@ -248,6 +249,7 @@ def option(default: T, *, help: str, **details: Any) -> T:  # noqa: A002 - it is
     return made  # type: ignore[no-any-return]
 
 
+@cache
 def options_of(declaring: Any) -> tuple[Option, ...]:
     """List the options that a dataclass declares: by group, its own before those that it inherits."""
     own = inspect.get_annotations(declaring)

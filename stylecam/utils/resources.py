@@ -8,6 +8,7 @@ import platform
 import sys
 import threading
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ _allowed: int | None = None  # threads for pictures, where OpenCV has fewer of i
 
 def process_age_s(now: float, then: float) -> float:
     """Return the seconds from the start of this process to `then`. Both arguments are times of the monotonic clock."""
-    return float(time.time() - psutil.Process().create_time()) - (now - then)
+    return float(time.time() - _process(os.getpid()).create_time()) - (now - then)
 
 
 def process_usage(now: float) -> dict[str, Any]:
@@ -30,12 +31,17 @@ def process_usage(now: float) -> dict[str, Any]:
     Args:
         now: the present time of the monotonic clock, in seconds.
     """
-    process = psutil.Process()
+    process = _process(os.getpid())
     times = process.cpu_times()
     return {
         "rss_mb": round(process.memory_info().rss / 2**20, 1),
         "cpu_cores": round(float(times.user + times.system) / max(1e-3, process_age_s(now, now)), 2),
     }
+
+
+@cache
+def _process(pid: int) -> psutil.Process:
+    return psutil.Process(pid)
 
 
 def usable_cores() -> int:

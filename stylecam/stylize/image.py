@@ -312,14 +312,12 @@ class Stylist:
         return np.array(figures, np.float32).reshape(-1)
 
     def _whole(self, model: Model, image: Image) -> Image:
-        size = self._padded_size(image)
-        height, width = image.shape[:2]
-        painted = self._session(model, size).stylize(
-            tiles.window(image, *tiles.everything(size)), self._rows(min(height, width))
-        )
-        return np.ascontiguousarray(
-            painted[tiles.PADDING : tiles.PADDING + height, tiles.PADDING : tiles.PADDING + width]
-        )
+        size = Size(image.shape[1], image.shape[0])
+        row, column = tiles.whole(size, model.alignment)
+        session = self._session(model, Size(column.end - column.start, row.end - row.start))
+        painted = session.stylize(tiles.window(image, row, column), self._rows(min(size)), (row.start, column.start))
+        y, x = row.first - row.start, column.first - column.start
+        return np.ascontiguousarray(painted[y : y + size.height, x : x + size.width])
 
     def _in_tiles(self, model: Model, image: Image, report: Progress) -> Image:
         """Stylize `image` by a network of fixed statistics; tiles agree where they meet, so a plain cut is enough."""

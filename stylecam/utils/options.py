@@ -263,7 +263,8 @@ def check_options(values: Any) -> None:
     Raises:
         UsageError: for the first one that does not.
     """
-    for each in options_of(type(values)):
+    declaring: Any = type(values)
+    for each in options_of(declaring):
         each.check(getattr(values, each.attribute))
 
 

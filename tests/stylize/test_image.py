@@ -23,7 +23,7 @@ from stylecam.stylize import image, tiles
 from stylecam.stylize.image import Stylist
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
 from stylecam.stylize.room import Paint, Room
-from stylecam.stylize.tiles import PADDING, Span, spans
+from stylecam.stylize.tiles import WHOLE_PADDING, Span, spans
 from tests import doubles
 
 pytestmark = pytest.mark.usefixtures("own_settings")
@@ -68,9 +68,22 @@ def test_the_result_has_the_size_of_the_picture(size: tuple[int, int], mix: Styl
     assert (picture == 90).all()
 
 
+def test_half_the_padding_makes_the_same_picture_to_the_eye(
+    photo: Image, mix: StyleMix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stylist = Stylist(mix, engine="opencv")
+    usual = stylist(photo)
+    monkeypatch.setattr(tiles, "WHOLE_PADDING", tiles.PADDING)
+    wider = stylist(photo)
+    assert cv2.PSNR(usual, wider) > 35
+    inner = (slice(48, -48), slice(48, -48))
+    assert cv2.PSNR(usual[inner], wider[inner]) > 38
+
+
 def test_tiles_with_frozen_norms_match_the_untiled_result(
     photo: Image, mix: StyleMix, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tiles, "WHOLE_PADDING", tiles.PADDING)
     stylist = Stylist(mix, engine="opencv")
     whole = stylist(photo)
     statistics = stylist._measure(photo, mix.values)
@@ -156,7 +169,7 @@ def test_a_smaller_scale_runs_a_smaller_network_and_keeps_the_size(photo: Image,
     stylist = Stylist(mix, scale=0.5, engine=engine)
     assert stylist(photo).shape == photo.shape
     stylist(photo)
-    assert engine.loaded == [(model.key, 432, 352)]  # 300×220 with 64 pixels of padding, once for both
+    assert engine.loaded == [(model.key, 368, 288)]  # 300×220 with 32 pixels of padding, once for both
 
 
 @pytest.mark.parametrize(
@@ -293,7 +306,7 @@ def test_strokes_are_a_share_of_the_short_side(height: int, brush: float) -> Non
     assert result.shape == picture.shape
     (_, _, loaded_height) = engine.loaded[-1]
     painted_height = min(height, round(460 / brush))
-    assert 0 <= loaded_height - 2 * PADDING - painted_height < 8
+    assert 0 <= loaded_height - 2 * WHOLE_PADDING - painted_height < 8
     broad = engine.runs[-1][1][1]
     assert broad == pytest.approx(StrokeScales(340, 860).broad_share(painted_height, brush))
 
@@ -302,7 +315,7 @@ def test_a_network_of_one_style_paints_larger_strokes_in_a_smaller_copy() -> Non
     engine = doubles.TintEngine()
     stylist = Stylist(StyleMix(doubles.model(), (1.0,), "alone"), engine=engine, brush=2.0)
     assert stylist(np.full((320, 400, 3), 90, np.uint8)).shape == (320, 400, 3)
-    assert engine.loaded[-1][2] - 2 * PADDING == 160
+    assert engine.loaded[-1][2] - 2 * WHOLE_PADDING == 160
 
 
 @pytest.mark.parametrize("brush", [0.4, 2.1, float("nan")])

@@ -141,10 +141,14 @@ def run_command_line(arguments: Sequence[str]) -> int:
         return _print_error(error.format_message())
     except StylecamError as error:
         return _print_error(str(error))
-    except MemoryError:
-        return _print_error("there is not enough memory; close other programs")
     except (click.Abort, KeyboardInterrupt):
         return 130
+    except Exception as error:
+        from stylecam.utils.resources import lacks_memory
+
+        if not lacks_memory(error):
+            raise
+        return _print_error("there is not enough memory; close other programs")
     return status if isinstance(status, int) else 0
 
 

@@ -21,6 +21,7 @@ from stylecam.media.image_file import ImageFile
 from stylecam.media.transforms import resize
 from stylecam.stylize.image import Stylist
 from stylecam.stylize.recipe import Recipe, check_visible
+from stylecam.utils.resources import lacks_memory
 
 Progress = Callable[[float], None]
 
@@ -138,7 +139,9 @@ def paint(
             error = str(failure)
         except OSError as failure:
             error = f"{item.target} cannot be written: {failure.strerror or failure}"
-        except MemoryError:
+        except Exception as failure:
+            if not lacks_memory(failure):
+                raise
             error = f"{item.source} does not fit into memory; make it smaller with --max-size"
         yield BatchResult(item, time.perf_counter() - started, size, error, notes)
 

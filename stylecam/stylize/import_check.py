@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-import cv2
-
 from stylecam.engines.autotune import sample_picture
 from stylecam.engines.opencv import OpenCVEngine
 from stylecam.errors import EngineRunError, ImporterUnavailableError, ModelFormatError, UsageError
@@ -21,6 +19,7 @@ from stylecam.models.importers.detect import ImportedStyle, import_style
 from stylecam.models.importers.sanity_check import find_problem
 from stylecam.models.model import MAX_FILE_BYTES, Model
 from stylecam.utils import sandbox
+from stylecam.utils.resources import lacks_memory
 from stylecam.utils.text import printable
 
 TRIAL_SIZE = Size(264, 200)
@@ -90,7 +89,7 @@ def why_implausible(data: bytes) -> str | None:
     try:
         return find_problem(photo, session.run(photo, weights))
     except EngineRunError as error:
-        if isinstance(error.__cause__, cv2.error) and error.__cause__.code == cv2.Error.StsNoMem:
+        if lacks_memory(error.__cause__):
             raise MemoryError from error
         raise
 

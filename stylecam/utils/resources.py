@@ -17,6 +17,8 @@ import psutil
 BUSY_SHARE = 0.5
 """The load average per processor above which a computer counts as busy, so that times measured on it are too long."""
 
+_OPENCV_NO_MEMORY = -4
+"""`cv2.Error.StsNoMem`."""
 _allowed: int | None = None  # threads for pictures, where OpenCV has fewer of its own
 
 
@@ -86,6 +88,13 @@ def lower_thread_priority() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Return whether `error` was raised for want of memory: by Python, or by OpenCV, which has one class for all."""
+    return isinstance(error, MemoryError) or (
+        type(error).__module__ == "cv2" and getattr(error, "code", None) == _OPENCV_NO_MEMORY
+    )
 
 
 def load_average() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from stylecam.stylize.batch import CLIPS, BatchItem, BatchResult, paint, paint_a
 from stylecam.stylize.image import Stylist
 from stylecam.stylize.look import Look
 from stylecam.stylize.recipe import Recipe
+from stylecam.stylize.still_compositor import StyledImage
 from tests import doubles
 from tests.stylize.inline_executor import InlineExecutor
 
@@ -24,6 +26,31 @@ from tests.stylize.inline_executor import InlineExecutor
 @pytest.fixture
 def stylist() -> Stylist:
     return Stylist(StyleMix(doubles.model(), (1.0,), "plain"), engine=doubles.TintEngine())
+
+
+def without_memory() -> cv2.error:
+    """Return what OpenCV raises where memory does not suffice."""
+    failure = cv2.error("(-4:Insufficient memory) Failed to allocate 1200000000 bytes")
+    failure.code = cv2.Error.StsNoMem
+    return failure
+
+
+@pytest.mark.parametrize("failure", [MemoryError(), without_memory()], ids=["Python", "OpenCV"])
+def test_a_picture_that_does_not_fit_into_memory_costs_no_other(
+    failure: Exception, stylist: Stylist, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures, stylize = [failure], Stylist.stylize
+
+    def short_of_memory(*arguments: Any) -> StyledImage:
+        if failures:
+            raise failures.pop()
+        return stylize(*arguments)
+
+    monkeypatch.setattr(Stylist, "stylize", short_of_memory)
+    items = plan([pictures / "a.jpg", pictures / "deep" / "er"], tmp_path / "out")
+    first, second = paint(items, stylist, None, lambda _: None)
+    assert "does not fit into memory; make it smaller with --max-size" in str(first.error)
+    assert second.error is None
 
 
 @pytest.fixture

@@ -363,11 +363,11 @@ def _with_style_name(model: Model, index: int, name: str) -> bytes:
 def _trained_again(before: OwnStyle, style: OwnStyle) -> OwnStyle:
     """Return `style` with what it has in common with the style that it replaces.
 
-    That is the picture, where only the old one is known, and the rows for other bodies, if they are of that picture.
+    That is the picture, where only the old one is known, and the rows for other bodies, unless they are of another one.
     """
-    if style.picture not in (b"", before.picture):
+    if before.picture and style.picture and before.picture != style.picture:
         return style
-    return replace(style, picture=before.picture, rows={**before.rows, **style.rows})
+    return replace(style, picture=style.picture or before.picture, rows={**before.rows, **style.rows})
 
 
 def _name_taken(name: str) -> UsageError:

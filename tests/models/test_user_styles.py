@@ -205,8 +205,9 @@ def test_a_style_that_is_trained_again_keeps_its_picture_and_no_rows_of_another_
     bank_with_rows(shipped / "gallery-rich.onnx", {"wave": 8, "scream": 9}, body=2)
     lean = bank_with_rows(tmp_path / "lean.onnx", {"own": 3})
     rich = bank_with_rows(tmp_path / "rich.onnx", {"own": 30}, body=2)
-    row_styles.install(lean, {"own": one})
     row_styles.install(rich)  # with others, from whose pictures it was trained
+    for pictures in ({"own": one}, {}):
+        row_styles.install(lean, pictures)
     assert (row_styles.own_style("own").picture, len(row_styles.own_style("own").rows)) == (one, 2)
     row_styles.install(lean, {"own": other})
     assert (row_styles.own_style("own").picture, len(row_styles.own_style("own").rows)) == (other, 1)

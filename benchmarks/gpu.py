@@ -4,8 +4,9 @@
     python -m benchmarks.gpu --seconds 10    # for each measurement
 
 Every measurement is a process of its own, so a driver that crashes costs one row. A device counts as used only where
-the engine says so after the run; of NVIDIA's cards the table also tells how busy they were. Without a card the
-processor is measured. Goals on a card: 300 pictures a second of the rich network at 1920×1080, 120 of the whole path.
+the engine says so after the run; of NVIDIA's cards the table also tells how busy they were. A processor that OpenCL
+takes for a device, as PoCL makes it, is no card. Without a card the processor is measured. Goals on a card: 300
+pictures a second of the rich network at 1920×1080, 120 of the whole path.
 """
 
 from __future__ import annotations
@@ -53,13 +54,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; `trouble` is why there is no figure."""
+    """One line of the table; `trouble` is why there is no figure, and `on_card` whether a graphics card has worked."""
 
     what: str
     device: str
     figure: str = ""
     busy: int | None = None
     trouble: str | None = None
+    on_card: bool = False
 
 
 Run = Callable[[list[str]], Outcome]
@@ -88,7 +90,7 @@ def measure(run: Run, seconds: float) -> Iterator[Row]:
     working = []
     for pair in cards:
         rows = list(networks(run, pair, NETWORKS, seconds))
-        working += [pair] * any(row.trouble is None for row in rows)
+        working += [pair] * any(row.on_card for row in rows)
         yield from rows
     yield tensorrt(run, seconds)
     for pair in pairs:
@@ -101,10 +103,12 @@ def measure(run: Run, seconds: float) -> Iterator[Row]:
 
 def networks(run: Run, pair: tuple[str, str], cases: tuple[tuple[str, str], ...], seconds: float) -> Iterator[Row]:
     """Yield how fast one engine paints pictures that are in memory; a single row where it cannot be used."""
-    device = ":".join(pair)
+    device, is_card = ":".join(pair), not pair[1].startswith("cpu")
+    if pair[1] == "opencl" and (processor := opencl_processor(run)):
+        device, is_card = f"{device} on the processor {processor}", False
     for tier, size in cases:
-        words = ["bench", "--what", "engines", "--engine", device, "--tier", tier, "--size", size, "--json"]
-        outcome = run([*words, "--seconds", str(seconds)])
+        words = ["bench", "--what", "engines", "--engine", ":".join(pair), "--tier", tier, "--size", size]
+        outcome = run([*words, "--json", "--seconds", str(seconds)])
         found = _json(outcome).get("engines", {}).get("rows", [])
         mine = next((row for row in found if not row["baseline"]), None)
         what = f"network {tier} {size}"
@@ -115,7 +119,14 @@ def networks(run: Run, pair: tuple[str, str], cases: tuple[tuple[str, str], ...]
             yield Row(what, device, trouble=mine["problem"] or f"NOT USED: it ran on {mine['device']}")
             return
         took = mine["paint_ms"]["p50"]
-        yield Row(what, f"{device}, {mine['version']}", f"{took:.2f} ms, {1000 / took:.0f} a second", outcome.busy)
+        figure = f"{took:.2f} ms, {1000 / took:.0f} a second"
+        yield Row(what, f"{device}, {mine['version']}", figure, outcome.busy, on_card=is_card)
+
+
+def opencl_processor(run: Run) -> str:
+    """Return the name of the processor that OpenCV takes for its OpenCL device; empty where that is a card, or none."""
+    ask = "import cv2; device = cv2.ocl.Device_getDefault(); print(device.name() if device.type() == 2 else '')"
+    return run(["-c", ask]).printed.strip()
 
 
 def live(run: Run, pair: tuple[str, str], seconds: float) -> Row:
@@ -159,7 +170,7 @@ def tensorrt(run: Run, seconds: float) -> Row:
     if outcome.trouble is not None:
         return Row(what, device, trouble=outcome.trouble)
     took = float(outcome.printed)
-    return Row(what, device, f"{took:.2f} ms, {1000 / took:.0f} a second", outcome.busy)
+    return Row(what, device, f"{took:.2f} ms, {1000 / took:.0f} a second", outcome.busy, on_card=True)
 
 
 def tensorrt_ms(seconds: float) -> float:
@@ -237,9 +248,8 @@ def machine(run: Run) -> str:
 
 def table(rows: list[Row], machine: str) -> str:
     """Return the table in Markdown, with the devices that are not there below it."""
-    found = [row for row in rows if row.trouble is None and "cpu" not in row.device and row.what.startswith("network")]
     lines = [machine, ""]
-    if not found:
+    if not any(row.on_card for row in rows):
         lines += ["No graphics card was found that an engine can use; these are figures of the processor.", ""]
     lines += ["| what | device | measured | card busy |", "| --- | --- | --- | --- |"]
     lines += [

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Measure stylecam once on this computer's graphics card: run this in a fresh clone and paste the table that it prints.
 #
-#   sh benchmarks/gpu.sh                    installs into .venv, unless that is there, and measures; about 10 minutes
+#   sh benchmarks/gpu.sh                    installs into .venv, unless stylecam is there, and measures; about 10 minutes
 #   sh benchmarks/gpu.sh --seconds 10       as for python -m benchmarks.gpu
 #   OPENCV=FOLDER sh benchmarks/gpu.sh      with the module cv2 in FOLDER, built with WITH_CUDA and OPENCV_DNN_CUDA
 #   PYTHON=python3.12 sh benchmarks/gpu.sh
@@ -13,7 +13,7 @@ say() { echo "gpu.sh: $1" >&2; }
 case $(uname -s) in MINGW* | MSYS*) bin=.venv/Scripts ;; *) bin=.venv/bin ;; esac
 install() { "$bin/python" -m pip install -q --disable-pip-version-check "$@"; }
 
-if [ ! -d .venv ]; then
+if ! ls "$bin"/stylecam* >/dev/null 2>&1; then # not yet, or an earlier try was interrupted
     if [ "$bin" = .venv/Scripts ]; then # Git's shell on Windows
         "${PYTHON:-python}" -m venv .venv
         install ".[video,openvino,bench,train]" onnxruntime-directml "opencv-python<5"
@@ -23,9 +23,14 @@ if [ ! -d .venv ]; then
     fi
     if nvidia-smi -L 2>/dev/null | grep -q GPU; then
         "$bin/python" -m pip uninstall -q -y onnxruntime onnxruntime-directml
-        install "onnxruntime-gpu[cuda,cudnn]" ||
-            { say "ONNX Runtime for NVIDIA's cards cannot be installed"; install onnxruntime; }
-        install tensorrt-cu12 || say "TensorRT cannot be installed"
+        if install "onnxruntime-gpu[cuda,cudnn]"; then # TensorRT must be for the same CUDA
+            cuda=$("$bin/python" -c "import importlib.metadata as m; print(*m.requires('onnxruntime-gpu'))" |
+                sed 's/.*nvidia-cudnn-\(cu[0-9]*\).*/\1/')
+            install "tensorrt-$cuda" || say "TensorRT cannot be installed"
+        else
+            say "ONNX Runtime for NVIDIA's cards cannot be installed"
+            install onnxruntime
+        fi
     fi
 fi
 if [ -n "${OPENCV:-}" ]; then

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from stylecam.engines.remote import RemoteEngine
+from stylecam.errors import EngineUnavailableError
 from stylecam.utils.clock import Clock
 
 LOOK_EVERY_S = 0.25
@@ -22,8 +23,14 @@ class ServerWatch:
         self._thread = threading.Thread(target=self._watch, name="stylecam-server", daemon=True)
 
     def start(self) -> None:
-        """Try the server in the calling thread, for a second or so, and then go on beside it."""
+        """Try the server in the calling thread, for a second or so, and then go on beside it.
+
+        Raises:
+            EngineUnavailableError: it does not let this computer in, and waiting does not help.
+        """
         self._remote.look_after()
+        if self._remote.mistake is not None:
+            raise EngineUnavailableError(self._remote.mistake)
         self._thread.start()
 
     def stop(self) -> None:

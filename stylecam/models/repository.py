@@ -1,6 +1,6 @@
 """Write a model repository, from which NVIDIA Triton and OpenVINO Model Server run stylecam's networks.
 
-    DIR/config.json                    the list of all networks, for OpenVINO Model Server
+    DIR/config.json                    the list of all networks, for OpenVINO Model Server from 2023.0 on
     DIR/stylecam-NAME-KEY/config.pbtxt the inputs and outputs of a network, for Triton
     DIR/stylecam-NAME-KEY/1/model.onnx the network, see `stylecam.models.rewrite.server_form`
 
@@ -25,8 +25,6 @@ from stylecam.utils.files import write_bytes
 
 VERSION = "1"
 """The version of the networks' form, and the name of the folder that holds one."""
-OPENVINO_FOLDER = "/models"
-"""Where OpenVINO Model Server is told to find the repository: its documentation mounts it there in the container."""
 _BYTES = {"UINT8": "TYPE_UINT8", "FP32": "TYPE_FP32"}
 
 
@@ -101,7 +99,7 @@ def export(models: Iterable[Model], folder: Path) -> list[Path]:
             write_bytes(place / "config.pbtxt", _triton_config(model).encode())
             written.append(place)
         present = sorted(path.parent.name for path in folder.glob("stylecam-*/config.pbtxt"))
-        entries = [{"config": {"name": name, "base_path": f"{OPENVINO_FOLDER}/{name}"}} for name in present]
+        entries = [{"config": {"name": name, "base_path": name}} for name in present]
         write_bytes(folder / "config.json", json.dumps({"model_config_list": entries}, indent=2).encode() + b"\n")
     except OSError as error:
         raise UsageError(f"the networks cannot be written to {folder}: {error.strerror or error}") from error

@@ -2,7 +2,8 @@
 
 The style thread sends a frame and takes the newest one that has come back, with what it had kept of it. A frame whose
 answer comes after that of a later one is dropped. A server that is late or gone is left to its `RemoteLink`; meanwhile
-the caller paints here.
+the caller paints here. A single late answer is no outage, because lost packets and the slow start of an idle connection
+cause such: the caller paints here until it has come, and then goes on with the server.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Generic, Protocol, TypeVar, cast
 
 from stylecam.engines.base import Mask, StyleInput
 from stylecam.engines.remote_link import DEADLINE_S, RemoteLink
-from stylecam.errors import EngineLostError
+from stylecam.errors import EngineLostError, EngineRunError
 from stylecam.media.frame import Image
 from stylecam.models.style_mix import StyleMix
 from stylecam.stylize.governor import Rung
@@ -31,6 +32,10 @@ ROOM_SHARE = 0.8
 
 Otherwise a slow server would be overrun, and all its answers late; so the governor sees how slow it is.
 """
+PATIENCE_S = 0.5
+"""The longest that a late answer is waited for while this computer paints, in seconds from sending."""
+FORGIVEN_EVERY_S = 2.0
+"""The server is left at once when an answer is late within this time after another late one, in seconds."""
 _LEAST_NETWORK_MS = 0.1
 _NETWORK_WEIGHT = 0.2
 """The weight of one frame in the running estimate of what a megapixel takes."""
@@ -150,7 +155,8 @@ class Relay(Generic[T]):
         self.sessions = make_sessions(pool)
         self._outages = self._link.outages
         self._flights: deque[_Flight[T]] = deque()
-        self._answered_at = self._expected_at = float("-inf")
+        self._straggler: Call | None = None
+        self._answered_at = self._expected_at = self._late_at = float("-inf")
         self._s_per_megapixel: float | None = None
         self._round_trips, self._busy = SlidingWindow(), SlidingWindow()
         self._sent = self._painted = self._dropped = 0
@@ -181,6 +187,8 @@ class Relay(Generic[T]):
                 self._pool.renew(look.mix.model)
                 self.sessions, self._s_per_megapixel = self._make_sessions(self._pool), None
             self.sessions.prefetch(look, now)
+            if self._waits_for_straggler(now):
+                return None
             chosen = self.sessions.choose(look, now)
             if chosen is not None and chosen[0] is look.mix:
                 return chosen
@@ -214,9 +222,13 @@ class Relay(Generic[T]):
         self._server.wait(lambda: any(flight.call.done for flight in flights), max(0.0, until - self._clock.now()))
         answered = [number for number, flight in enumerate(flights) if flight.call.done]
         if not answered:
-            if self._clock.now() < late_at:
+            now = self._clock.now()
+            if now < late_at:
                 return None
-            raise EngineLostError(f"the server {self._server.device} has not answered for {DEADLINE_S * 1000:.0f} ms")
+            if now - self._late_at >= FORGIVEN_EVERY_S:
+                self._straggler = self._flights.popleft().call
+            self._late_at = now
+            raise self._late(DEADLINE_S)
         for flight in flights[: answered[-1]]:
             flight.call.cancel()
             self._answered_at = max(self._answered_at, flight.call.answered_at or self._answered_at)
@@ -226,18 +238,24 @@ class Relay(Generic[T]):
         return self._arrived(flights[answered[-1]])
 
     def take_blame(self, error: Exception) -> bool:
-        """Give up all frames, and leave the server if `error` is that it is late or gone; return whether it is."""
-        self.drop()
+        """Give up all frames, and leave the server if `error` is that it is late again or gone.
+
+        Returns:
+            Whether it is late or gone.
+        """
+        self._give_up_flights()
         if not isinstance(error, EngineLostError):
             return False
-        self._link.lost(str(error))
+        if self._straggler is None:
+            self._link.lost(str(error))
         return True
 
     def drop(self) -> None:
         """Give up all frames that are on their way."""
-        for flight in self._flights:
-            flight.call.cancel()
-        self._flights.clear()
+        self._give_up_flights()
+        if self._straggler is not None:
+            self._straggler.cancel()
+            self._straggler = None
 
     def figures(self) -> RelayFigures:
         """Return how the server does at this moment."""
@@ -250,6 +268,38 @@ class Relay(Generic[T]):
             round_trip_p95_ms=_rounded(self._round_trips.percentile(95, now)),
             server_ms=_rounded(self._busy.percentile(50, now)),
         )  # fmt: skip
+
+    def _give_up_flights(self) -> None:
+        for flight in self._flights:
+            flight.call.cancel()
+        self._flights.clear()
+
+    def _waits_for_straggler(self, now: float) -> bool:
+        """Return whether a late answer is still to come; leave the server if it does not, or is that it is gone."""
+        call = self._straggler
+        if call is None:
+            return False
+        if not call.done:
+            if now - call.sent_at >= PATIENCE_S:
+                self._lose(self._late(PATIENCE_S))
+            return True
+        self._straggler = None
+        self._dropped += 1
+        try:
+            call.result()
+        except EngineLostError as error:
+            self._lose(error)
+            return True
+        except EngineRunError:  # the next frame shows whether it can paint
+            pass
+        return False
+
+    def _lose(self, error: EngineLostError) -> None:
+        self.drop()
+        self._link.lost(str(error))
+
+    def _late(self, seconds: float) -> EngineLostError:
+        return EngineLostError(f"the server {self._server.device} has not answered for {seconds * 1000:.0f} ms")
 
     def _expected_answer(self, rung: Rung) -> float:
         """Return when the answer to a frame at `rung` is expected that is sent now, in clock seconds."""

@@ -16,12 +16,14 @@ from benchmarks.gpu import Outcome, measure, table
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gpu.sh"
 
 
-def outcomes(*devices: str, claims: str | None = None) -> Any:
-    """Pretend that engines run on `devices` alone, and say after the run that it was `claims`."""
+def outcomes(*devices: str, claims: str | None = None, processor: str = "") -> Any:
+    """Pretend that engines run on `devices` alone, say that it was `claims`, and OpenCL's device is `processor`."""
 
     def run(words: list[str]) -> Outcome:
         if words[0] == "train":
             return Outcome("", None, seconds=float(words[words.index("--steps") + 1]) / 2)
+        if words[0] == "-c" and "cv2.ocl" in words[1]:
+            return Outcome(f"{processor}\n", None)
         if words[0] != "bench":
             return Outcome("", "tensorrt is not installed") if words[0] == "-m" else Outcome("2.13.0 no CUDA", None)
         device = words[words.index("--engine") + 1].partition(":")[2]
@@ -54,6 +56,13 @@ def test_a_card_that_was_left_for_the_processor_is_no_card() -> None:
     assert "No graphics card was found" in shown
 
 
+def test_a_processor_that_plays_a_card_is_no_card() -> None:
+    shown = printed(outcomes("cpu", "opencl", processor="pthread-EPYC"))
+    assert "No graphics card was found" in shown
+    assert "| opencv:opencl on the processor pthread-EPYC, OpenCV 9 | 2.50 ms" in shown
+    assert "| live rich 1920x1080 at 120 | opencv:cpu |" in shown
+
+
 def test_without_a_card_the_table_says_so_and_shows_the_processor() -> None:
     shown = printed(outcomes("cpu"))
     assert "No graphics card was found that an engine can use; these are figures of the processor." in shown
@@ -70,6 +79,7 @@ def test_the_script_measures_with_the_environment_that_is_there_and_the_given_op
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\necho "$PYTHONPATH $*"\n')
     python.chmod(0o755)
+    (python.parent / "stylecam").touch()
     words = ["sh", str(tmp_path / "benchmarks" / "gpu.sh"), "--seconds", "1"]
     environment = {**os.environ, "OPENCV": "/cv2-cuda", "PYTHONPATH": ""}
     ended = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)

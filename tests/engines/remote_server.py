@@ -10,10 +10,12 @@ from typing import Any
 
 import grpc
 import numpy as np
+import onnxruntime
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from stylecam.models.model import Model
 from stylecam.models.repository import ServedTensor, served_inputs, served_name, served_output
+from stylecam.models.rewrite.server_form import server_form
 
 TYPES = {"UINT8": np.uint8, "FP32": np.float32}
 
@@ -92,13 +94,16 @@ class FakeServer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
 
 @contextlib.contextmanager
 def serving(server: FakeServer, credentials: Any = None) -> Iterator[FakeServer]:
-    """Serve on a free port of this computer while the block lasts, encrypted where there are `credentials`."""
+    """Serve on this computer while the block lasts, encrypted where there are `credentials`.
+
+    A server that has been served before comes back at the same port.
+    """
     running = grpc.server(ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", -1)])
     service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(server, running)
     if credentials is None:
-        server.port = running.add_insecure_port("127.0.0.1:0")
+        server.port = running.add_insecure_port(f"127.0.0.1:{server.port}")
     else:
-        server.port = running.add_secure_port("127.0.0.1:0", credentials)
+        server.port = running.add_secure_port(f"127.0.0.1:{server.port}", credentials)
     running.start()
     try:
         yield server
@@ -106,6 +111,12 @@ def serving(server: FakeServer, credentials: Any = None) -> Iterator[FakeServer]
         stopped = running.stop(None)  # at once, with what is on its way
         server.release()
         stopped.wait(5)
+
+
+def network(model: Model) -> Callable[[dict[str, Any]], Any]:
+    """Return what makes the answers of a server that runs `model`, as `stylecam models export` writes it."""
+    session = onnxruntime.InferenceSession(server_form(model), providers=["CPUExecutionProvider"])
+    return lambda values: session.run(None, values)[0]
 
 
 def _described(tensor: ServedTensor) -> Any:

@@ -22,6 +22,7 @@ from stylecam.utils import optional
 from tests.engines.fixtures import photo, require_library
 
 require_library("tritonclient.grpc")
+require_library("onnxruntime")
 
 import grpc  # noqa: E402 - comes with the library
 

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from stylecam.engines.opencv import OpenCVEngine
 from stylecam.engines.remote import RemoteEngine
 from stylecam.engines.remote_link import PAUSES_S
 from stylecam.engines.remote_target import RemoteTarget
-from stylecam.errors import UsageError
+from stylecam.errors import EngineUnavailableError, UsageError
 from stylecam.live.server_watch import ServerWatch
 from stylecam.live.session import Session
 from stylecam.live.settings import Settings
 from stylecam.media.frame import Size
 from stylecam.models.catalog import Catalog
 from stylecam.models.model import Model
+from stylecam.models.rewrite.row_input import row_form
 from stylecam.utils.clock import ManualClock
 from tests.doubles import until
 from tests.engines.fixtures import photo, require_library
 
 require_library("tritonclient.grpc")
+require_library("onnxruntime")
 
-from tests.engines.remote_server import FakeServer, serving  # noqa: E402 - needs the library
+from tests.engines.remote_server import FakeServer, network, serving  # noqa: E402 - needs the library
 
 SETTINGS = Settings(
     camera="demo", outputs=("null",), size=Size(128, 96), hotkeys=False, server=False, tier="lean", engine="remote",
@@ -54,6 +59,53 @@ def test_the_server_paints_a_run_and_the_figures_say_so(server: FakeServer, cata
     assert final["painting"]
 
 
+def test_a_server_that_runs_the_network_is_left_and_returned_to(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stylecam.engines.remote_link.PAUSES_S", (0.1,))
+    monkeypatch.setattr("stylecam.live.server_watch.LOOK_EVERY_S", 0.05)
+    model = row_form(next(model for model in catalog.models if model.tier == "lean"))
+    server = FakeServer(*catalog.models)
+    server.answer = network(model)
+    steps: list[tuple[str, Callable[[], object]]] = []
+    """Whether the server paints, and what is done once it does or does not."""
+    with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+        first.enter_context(serving(server))
+        steps += [
+            ("server", server.hold.set),
+            ("here", server.release),
+            ("server", first.close),
+            ("here", lambda: second.enter_context(serving(server))),
+            ("server", lambda: None),
+        ]
+        with Session(replace(SETTINGS, remote=f"grpc://127.0.0.1:{server.port}"), catalog) as session:
+            before: dict[str, Any] = {}
+
+            def tick(report: Any) -> None:
+                now = report.to_json()
+                place = "server" if now["server"]["up"] else "here"
+                count = now["server"]["painted"] if place == "server" else now["styled"]
+                if place != steps[0][0]:
+                    before.clear()
+                elif count > before.setdefault(place, count) + 2:
+                    before.clear()
+                    steps.pop(0)[1]()
+                if not steps:
+                    session.interrupt()
+
+            final = session.run(tick=tick).to_json()
+        assert not steps
+        assert final["server"]["outages"] >= 2
+        assert final["painting"]
+        engine, picture = RemoteEngine(RemoteTarget("127.0.0.1", server.port)), photo(64, 40)
+        painted, expected = (
+            each.session(model, 64, 40).stylize(picture, model.rows(model.one_hot(), 40))
+            for each in (engine, OpenCVEngine("cpu"))
+        )
+        engine.close()
+    assert np.abs(painted.astype(int) - expected).max() <= 1
+
+
 def test_without_the_server_this_computer_paints_and_says_why(
     catalog: Catalog, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -63,6 +115,13 @@ def test_without_the_server_this_computer_paints_and_says_why(
     assert final["notice"] == line
     assert [record.getMessage() for record in caplog.records].count(line) == 1
     assert final["server"]["sent"] == 0
+
+
+def test_a_server_that_does_not_let_this_computer_in_ends_the_start(server: FakeServer, catalog: Catalog) -> None:
+    server.token = "open-sesame"
+    with pytest.raises(EngineUnavailableError) as caught:
+        Session(replace(SETTINGS, remote=f"grpc://127.0.0.1:{server.port}"), catalog).open()
+    assert str(caught.value) == f"the server 127.0.0.1:{server.port} cannot be used: it wants another --remote-token"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +145,7 @@ def test_an_address_alone_sends_nothing() -> None:
 def test_stopping_gives_up_a_question_on_its_way(clock: ManualClock) -> None:
     class SilentServer:
         def __init__(self) -> None:
-            self.asked, self.closed = threading.Event(), threading.Event()
+            self.asked, self.closed, self.mistake = threading.Event(), threading.Event(), None
             self.close = self.closed.set
 
         def look_after(self) -> None:

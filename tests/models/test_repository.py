@@ -42,7 +42,7 @@ def test_openvino_model_server_finds_all_networks_of_the_folder(tmp_path: Path, 
     listed = json.loads((tmp_path / "config.json").read_text())["model_config_list"]
     name = served_name(row_form(bank))
     assert [entry["config"]["name"] for entry in listed] == [name, f"{name}-two", "stylecam-older"]
-    assert listed[0]["config"]["base_path"] == f"/models/{name}"
+    assert listed[0]["config"]["base_path"] == name
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, bank: Model) -> None:

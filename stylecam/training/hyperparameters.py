@@ -68,6 +68,10 @@ class Hyperparameters(LossWeights):
         minimum=0.0, maximum=MAX_WEIGHT,
     )  # fmt: skip
     tone: float = option(0.15, help="Weight of the photograph's light and dark areas.", minimum=0.0, maximum=MAX_WEIGHT)
+    warmth: float = option(
+        0.0, help="Weight of the photograph's warm and cool areas: skin stays warmer than the wall.",
+        minimum=0.0, maximum=MAX_WEIGHT,
+    )  # fmt: skip
     weave: float = option(60.0, help="Weight against a weave of two or four pixels.", minimum=0.0, maximum=MAX_WEIGHT)
     rate: float = option(1.5e-3, help="Highest learning rate of the convolutions.", minimum=1e-8, maximum=1.0)
     norm_rate: float = option(

@@ -17,6 +17,7 @@ _BLUR, _LEAST_CONTRAST = 17, 0.02
 _WEAVES, _LASTING = (2, 4), 16
 _LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 _TONE_CELL, _LEAST_TONE_CONTRAST = 16, 0.06
+_OPPONENTS, _LEAST_WARMTH_CONTRAST = ((1.0, -1.0, 0.0), (0.5, 0.5, -1.0)), 0.03  # red to green and yellow to blue
 
 
 class _Gram(torch.autograd.Function):
@@ -136,6 +137,21 @@ def _tones(picture: Tensor) -> Tensor:
     cells = F.avg_pool2d(luma, _TONE_CELL)
     cells = cells - cells.mean((2, 3), keepdim=True)
     return cells / cells.square().mean((2, 3), keepdim=True).sqrt().clamp_min(_LEAST_TONE_CONTRAST)
+
+
+def warmth_loss(picture: Tensor, photo: Tensor) -> Tensor:
+    """Return how far warm and cool colors lie elsewhere than in `photo` (both B×3×H×W RGB 0..1), one value.
+
+    It is for colors what `tone_loss` is for light: whatever the painting's palette, skin that is warmer than the wall
+    behind it stays warmer.
+    """
+    return (_warmths(picture) - _warmths(photo)).square().mean()
+
+
+def _warmths(picture: Tensor) -> Tensor:
+    cells = torch.einsum("oc,bchw->bohw", picture.new_tensor(_OPPONENTS), F.avg_pool2d(picture, _TONE_CELL))
+    cells = cells - cells.mean((2, 3), keepdim=True)
+    return cells / cells.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(_LEAST_WARMTH_CONTRAST)
 
 
 def variation_loss(picture: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a network's painting is asked for: content, tone, style at two scales, and readable faces."""
+"""What a network's painting is asked for: content, tone, warmth, style at two scales, and readable faces."""
 
 from __future__ import annotations
 
@@ -127,6 +127,8 @@ class Objective:
             "variation": hparams.variation * losses.variation_loss(styled),
             "weave": hparams.weave * losses.weave_loss(styled),
         }
+        if hparams.warmth:
+            parts["warmth"] = hparams.warmth * losses.warmth_loss(styled, photo)
         if hparams.faces:
             parts["faces"] = hparams.faces * self._faces(styled, photo, faces)
         return parts

@@ -139,6 +139,16 @@ def test_an_empty_region_costs_style_though_the_whole_has_it() -> None:
     assert losses.region_style_loss(features, targets, 2).item() > 0.4
 
 
+def test_warm_colors_in_another_palette_cost_nothing_and_skin_colder_than_the_wall_does() -> None:
+    skin, wall = torch.tensor([0.8, 0.6, 0.5]), torch.tensor([0.5, 0.6, 0.7])
+    photo = torch.cat([each[:, None, None].expand(3, 64, 32) for each in (skin, wall)], 2)[None]
+    bluer = 0.5 * photo + torch.tensor([0.0, 0.1, 0.4])[:, None, None]
+    assert losses.warmth_loss(bluer, photo) < 0.01
+    assert losses.warmth_loss(photo.flip(3), photo) > 1
+    gray = torch.full((1, 3, 64, 64), 0.5)
+    assert losses.warmth_loss(gray, gray + 0.1) == pytest.approx(0, abs=1e-9)
+
+
 def test_the_tone_of_another_palette_costs_nothing_and_light_that_moved_does() -> None:
     photo = torch.linspace(0.2, 0.8, 64).expand(1, 3, 64, 64)
     harsher = (0.5 + 1.5 * (photo - 0.5) - 0.05) * torch.tensor([1.0, 0.9, 0.7])[:, None, None]

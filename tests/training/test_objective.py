@@ -51,6 +51,15 @@ def test_the_photograph_itself_costs_style_and_no_content(tmp_path: Path, vgg: V
     assert parts["style"] > 0.05
 
 
+def test_warm_and_cool_areas_count_only_where_asked_for(tmp_path: Path, vgg: VggFeatures) -> None:
+    photo, cooler = blots(1), blots(1).flip(1)
+    assert "warmth" not in objective(tmp_path, vgg).measure(cooler, photo, WHICH, [None, None], rng())
+    asked = objective(tmp_path, vgg, warmth=0.5)
+    costs = [asked.measure(styled, photo, WHICH, [None, None], rng())["warmth"] for styled in (photo, cooler)]
+    assert costs[0] == 0
+    assert costs[1] > 0.2
+
+
 def test_another_palette_costs_little_content_and_other_shapes_much(tmp_path: Path, vgg: VggFeatures) -> None:
     photo, asked = blots(1), objective(tmp_path, vgg)
     faint = asked.measure(0.25 + 0.5 * photo, photo, WHICH, [None, None], rng())["content"]

@@ -10,7 +10,7 @@ from stylecam.control.parameters import Value
 from stylecam.control.state import LiveState
 from stylecam.errors import UsageError
 from stylecam.stylize.look import Look, Preset
-from stylecam.stylize.room import Room, resolve_room
+from stylecam.stylize.room import Paint, Room, RoomKind, resolve_room
 from stylecam.utils.options import options_of
 
 if TYPE_CHECKING:  # `stylecam ctl` knows the actions without a picture library
@@ -73,3 +73,13 @@ def style_named(text: str, context: ActionContext) -> StyleMix | None:
 def room_changes(room: Room, context: ActionContext) -> dict[str, Any]:
     """Return what to change in a look so that it shows `room`."""
     return {"room": room, "room_mix": resolve_room(room, context.catalog)}
+
+
+def with_seen_room(changes: Mapping[str, Any], paint: Paint) -> Mapping[str, Any]:
+    """Return `changes` to a look that paints `paint` so that the room they name is seen.
+
+    While only the room is painted, in the main style, nothing else is seen of it; so everything is painted then.
+    """
+    if paint is Paint.ROOM and "paint" not in changes and changes.get("room", Room()).kind is not RoomKind.CAMERA:
+        return {**changes, "paint": Paint.EVERYTHING}
+    return changes

@@ -21,13 +21,14 @@ from stylecam.control.action_context import (
     room_changes,
     style_named,
     with_look,
+    with_seen_room,
     with_visible_look,
 )
 from stylecam.control.parameters import NUMBER, TEXT, WEIGHTS, Parameter, flag
 from stylecam.control.state import LiveState
 from stylecam.errors import StyleNotFoundError, UsageError
 from stylecam.models.brush import LARGEST, SMALLEST
-from stylecam.stylize.room import Paint, Room, RoomKind
+from stylecam.stylize.room import Room, RoomKind
 from stylecam.utils.files import check_file_name
 from stylecam.utils.message import Message
 from stylecam.utils.options import Option
@@ -143,19 +144,14 @@ def _choose(each: Option) -> Apply:
 
 
 def _room(state: LiveState, arguments: Arguments, context: ActionContext) -> LiveState:
-    """Set what the room shows; without a value hide it, or show it again.
-
-    The room is then no longer painted in the main style alone, which would leave what it shows without effect.
-    """
+    """Set what the room shows; without a value hide it, or show it again."""
     if "value" in arguments:
         changes = room_changes(Room.parse(str(arguments["value"])), context)
     elif state.look.hides_room:
         changes = room_changes(Room(), context)
     else:
         changes = _hiding_changes(context)
-    if state.look.paint is Paint.ROOM and changes["room"].kind is not RoomKind.CAMERA:
-        changes["paint"] = Paint.EVERYTHING
-    return with_look(state, context, **changes)
+    return with_look(state, context, **with_seen_room(changes, state.look.paint))
 
 
 def _hiding_changes(context: ActionContext) -> dict[str, Any]:

@@ -18,10 +18,16 @@ class Command:
 
     Make one with `parse`, `from_text` or `from_json`, which check names, kinds and ranges. What only a running program
     knows, for example whether a style of that name exists, is checked when the command is applied.
+
+    Attributes:
+        action: the name of the action.
+        arguments: its arguments by name, checked.
+        by_timer: whether a timer gives it: then it is no sign that anybody is there.
     """
 
     action: str
     arguments: Arguments = field(default_factory=dict, hash=False)
+    by_timer: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Command:

@@ -248,7 +248,8 @@ class CommandQueue:
             _LOG.exception("the command %s failed", command)
             pending.refuse(error)
             return
-        self._state = replace(changed, version=self._state.version + 1, commands=self._state.commands + 1)
+        commands = self._state.commands + (not command.by_timer)
+        self._state = replace(changed, version=self._state.version + 1, commands=commands)
         for listener in self._listeners:
             listener(self._state)
         if action.deferred:
@@ -278,4 +279,4 @@ class AutoCycle:
         if now - self._shown_since < state.cycle_s:
             return None
         self._shown_since = now
-        return Command("next")
+        return Command("next", by_timer=True)

@@ -11,6 +11,7 @@ from stylecam.control.action_context import (
     room_changes,
     style_named,
     with_look,
+    with_seen_room,
     with_visible_look,
 )
 from stylecam.control.state import LiveState
@@ -24,7 +25,7 @@ def preset(state: LiveState, arguments: Arguments, context: ActionContext) -> Li
     """Show the look of a preset; raises UsageError where there is none of that name, as the next do."""
     name = str(arguments["name"])
     _check_exists(name, context)
-    return with_visible_look(state, context, **_preset_changes(name, context))
+    return with_visible_look(state, context, **with_seen_room(_preset_changes(name, context), state.look.paint))
 
 
 def _check_exists(name: str, context: ActionContext) -> None:
@@ -87,7 +88,7 @@ def scene(state: LiveState, arguments: Arguments, context: ActionContext) -> Liv
         message = Message("the scene {name} has a look that is not there: {error}", name=repr(name), error=error)
         raise StyleNotFoundError(message, error.nearest) from error
     own |= {"mix": context.own_look.mix, "room_mix": context.own_look.room_mix}
-    changed = with_visible_look(state, context, **{**own, **changes})
+    changed = with_visible_look(state, context, **{**own, **with_seen_room(changes, context.own_look.paint)})
     if state.look.hides_room and not changed.look.hides_room and not {"room", "paint"} & changes.keys():
         return with_look(changed, context, paint=state.look.paint, room=state.look.room, room_mix=None)
     return changed

@@ -21,7 +21,7 @@ class LiveState:
         panic: show a still picture instead of anything else.
         cycle_s: seconds after which the next style comes by itself, or None.
         version: grows with each change, also of what own styles have learned.
-        commands: how many commands there were.
+        commands: how many commands people gave.
     """
 
     look: Look = field(default_factory=Look)
@@ -58,16 +58,17 @@ class LiveState:
         return replace(self, look=replace(self.look, **changes))
 
     def describe(self) -> dict[str, Any]:
-        """Return everything as a JSON object."""
+        """Return everything as a JSON object, with the room as it is shown."""
+        look = self.look.with_shown_room
         return {
             "version": self.version,
-            "style": self.look.label,
-            "weights": self.look.weights,
-            "tier": self.look.tier,
-            "has_brush": self.look.has_brush,
-            **{each.name: each.written(getattr(self.look, each.attribute)) for each in options_of(Look)},
-            "room_weights": self.look.room_weights,
-            "hides_room": self.look.hides_room,
+            "style": look.label,
+            "weights": look.weights,
+            "tier": look.tier,
+            "has_brush": look.has_brush,
+            **{each.name: each.written(getattr(look, each.attribute)) for each in options_of(Look)},
+            "room_weights": look.room_weights,
+            "hides_room": look.hides_room,
             "bypass": self.bypass,
             "frozen": self.frozen,
             "resting": self.resting,

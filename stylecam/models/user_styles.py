@@ -155,19 +155,23 @@ class UserStyles:
         return taken
 
     def _keep_or_merge(self, style: OwnStyle, leaving: Collection[str]) -> str:
-        """Write `style`, or add its rows to what the same style has for another network; return its name."""
+        """Write `style`, or add its rows to what the same style has for another network; return its name.
+
+        A style with the same rows is the same, whatever it is called: its bank was put back, or a takeover interrupted.
+        """
         path = self._path(style.name, SUFFIX)
         with changing(path):
-            with contextlib.suppress(ModelFormatError):  # missing or damaged
-                there = OwnStyle.read(path)
-                same = all(  # as after a takeover that was interrupted
-                    np.array_equal(there.rows[body].values, learned.values.astype(np.float16))
-                    for body, learned in style.rows.items()
-                    if body in there.rows
-                )
-                if same and (there.title, there.artist) == (style.title, style.artist):
-                    self._write(path, replace(there, rows={**style.rows, **there.rows}).encode())
-                    return style.name
+            for each in (path, *sorted(self._folder.glob(f"*{SUFFIX}"))):
+                with contextlib.suppress(ModelFormatError):  # missing or damaged
+                    there = OwnStyle.read(each)
+                    shared = there.rows.keys() & style.rows.keys()
+                    alike = each == path and (there.title, there.artist) == (style.title, style.artist)
+                    if (shared or alike) and all(
+                        np.array_equal(there.rows[body].values, style.rows[body].values.astype(np.float16))
+                        for body in shared
+                    ):
+                        self._write(each, replace(there, rows={**style.rows, **there.rows}).encode())
+                        return each.stem
             style = replace(style, name=self._free(style.name, leaving))
             self._write(self._path(style.name, SUFFIX), style.encode())
             return style.name

@@ -248,6 +248,14 @@ class Look(LookSettings):
         return self.exposure.room is Visibility.HIDDEN
 
     @property
+    def with_shown_room(self) -> Look:
+        """The look with the room `camera` where only the room is painted, so that `room` has no effect.
+
+        The look itself keeps its `room`: what hid the room hides it again as soon as not only the room is painted.
+        """
+        return replace(self, room=Room(), room_mix=None, pair=None) if self.paint is Paint.ROOM else self
+
+    @property
     def needs_mask(self) -> bool:
         """True if this look treats person and room differently, so that it must be known where the person is."""
         separate = self.paint is not Paint.EVERYTHING or self.room.kind is not RoomKind.CAMERA

@@ -312,6 +312,14 @@ def test_a_key_never_shows_a_room_that_is_hidden_by_going_on_to_paint_it(actions
     assert not actions.after("room:blur", "paint:room").look.hides_room
 
 
+@pytest.mark.parametrize("room", ["blur:0.3", "style:udnie"])
+def test_the_state_says_nothing_of_a_room_that_is_not_shown_until_it_is(actions: ActionRunner, room: str) -> None:
+    painted = actions.after(f"room:{room}", "paint:room").describe()
+    assert (painted["room"], painted["room_weights"], painted["hides_room"]) == ("camera", {}, False)
+    state = actions.after("paint:everything")
+    assert (state.describe()["room"], state.look.hides_room) == (room, room == "blur:0.3")
+
+
 def test_the_room_is_hidden_and_shown_again_by_one_key(actions: ActionRunner) -> None:
     assert actions.after("room").look.room == Room(RoomKind.BLUR)
     assert actions.after("room").look.room == Room()
@@ -329,6 +337,13 @@ def test_the_key_hides_the_room_also_where_the_picture_of_the_settings_is_gone(c
 def test_to_say_what_the_room_shows_ends_that_it_alone_is_painted(actions: ActionRunner) -> None:
     assert actions.after("paint:room", "room").look.hides_room
     assert actions.after("paint:room", "room:camera").look.paint is Paint.ROOM
+
+
+def test_a_preset_or_scene_that_hides_the_room_hides_it_also_where_only_the_room_was_painted(catalog: Catalog) -> None:
+    own = Look(paint=Paint.ROOM)
+    context = ActionContext(catalog, {"away": {"room": "blur"}}, {"Break": "away"}, own)
+    for action, name in (("preset", "away"), ("scene", "Break")):
+        assert ACTIONS[action].apply(LiveState(own), {"name": name}, context).look.hides_room
 
 
 def test_a_bypass_and_another_style_leave_the_room_hidden(actions: ActionRunner) -> None:

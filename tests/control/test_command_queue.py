@@ -217,7 +217,7 @@ def test_no_command_is_lost_with_many_submitting_and_applying_threads(control: C
     assert versions == list(range(1, 401))
 
 
-NEXT = Command("next")
+NEXT = Command("next", by_timer=True)
 
 
 @pytest.fixture
@@ -229,6 +229,16 @@ def test_the_next_style_is_due_after_each_period(state: LiveState) -> None:
     cycle = AutoCycle()
     due_at = [now for now in range(100, 145) if cycle.due(state, now) == NEXT]
     assert due_at == [110, 120, 130, 140]
+
+
+def test_the_next_style_by_itself_is_no_sign_that_anybody_is_there(control: CommandQueue) -> None:
+    counts = []
+    for command in (NEXT, replace(NEXT, by_timer=False)):
+        before = control.state
+        control.submit(command)
+        assert control.apply().look != before.look
+        counts.append(control.state.commands)
+    assert counts == [0, 1]
 
 
 def test_without_a_period_no_command_is_due(state: LiveState) -> None:

@@ -336,7 +336,10 @@ def test_the_room_is_painted_shown_blurred_or_in_one_colour(visit: Visit) -> Non
 
 
 def test_who_is_painted_the_framing_and_the_face_are_chosen(visit: Visit) -> None:
+    visit.host.do("room", value="blur")
     visit.page.select_option("#paint", "room")
+    visit.page.wait_for_selector("[data-room=painted][aria-pressed=true]", state="attached")
+    visit.host.do("room", value="camera")
     visit.page.select_option("#framing", "gentle")
     visit.page.fill("#face", "40")
     names = ("paint", "framing", "face")
@@ -353,7 +356,8 @@ def test_a_hidden_room_is_hidden_on_the_whole_page(visit: Visit) -> None:
     before = tile.get_attribute("src")
     page.click("#dock [data-action=room]")
     page.wait_for_selector("#dock [data-action=room][aria-pressed=true]")
-    assert host.state()["room"] == "blur:0.6"
+    assert (host.state()["room"], host.state()["paint"]) == ("blur:0.6", "everything")
+    assert (page.input_value("#paint"), page.is_disabled("#paint [value=everything]")) == ("person", True)
     page.wait_for_selector("#compare:disabled", state="attached")
     wait_for("a tile of another picture", lambda: tile.get_attribute("src") != before)
     host.do("bypass", on=True)

@@ -251,6 +251,17 @@ def test_a_takeover_that_was_interrupted_makes_no_style_twice(
     assert [path.name for path in folder.glob("*.style")] == ["harbor.style"]
 
 
+def test_a_bank_that_is_put_back_makes_no_style_twice(row_styles: UserStyles, tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "styles"
+    folder.mkdir(parents=True)
+    kept = bank_with_rows(folder / "lean.onnx", {"wave": 5.1, "harbor": 3.1}).read_bytes()
+    assert row_styles.take_over() == {folder / "earlier" / "lean.onnx": ("wave_2", "harbor")}
+    row_styles.rename("harbor", "port")
+    (folder / "lean.onnx").write_bytes(kept)
+    assert set(row_styles.take_over().values()) == {("wave_2", "port")}
+    assert sorted(path.stem for path in folder.glob("*.style")) == ["port", "wave_2"]
+
+
 def test_a_copied_file_is_shared_under_its_own_name(row_styles: UserStyles, tmp_path: Path) -> None:
     (path,) = row_styles.install(bank_with_rows(tmp_path / "mine.onnx", {"own": 3}))
     path.with_stem("copy").write_bytes(path.read_bytes())

@@ -22,15 +22,22 @@ export class Room {
   }
 
   follow(state) {
-    const [kind, detail = ""] = state.room.split(/:(.*)/s), painted = state.paint === "everything" && kind === "camera";
-    const shown = state.paint === "room" ? "" : painted ? "painted" : kind;
+    const [kind, detail = ""] = state.room.split(/:(.*)/s), shown = state.paint !== "person" && kind === "camera" ? "painted" : kind;
     for (const button of document.querySelectorAll("[data-room]")) button.setAttribute("aria-pressed", button.dataset.room === shown);
-    for (const name of ["paint", "framing"]) if (!at(name).matches(":active")) at(name).value = state[name];
+    this.#follow_paint(state.paint, shown);
+    if (!at("framing").matches(":active")) at("framing").value = state.framing;
     at("room-blur").hidden = shown !== "blur";
     if (kind === "blur" && !this.#later && !at("room-blur").matches(":active")) at("room-blur").value = Math.round(100 * detail);
     at("room-blur").style.setProperty("--v", at("room-blur").value + "%");
     if (kind === "color") at("room-color").value = detail;
     this.#list(state.room_pictures ?? [], kind === "picture" ? detail : "");
+  }
+
+  // Who is painted in fact: what the room shows decides too. What it rules out cannot be chosen.
+  #follow_paint(paint, shown) {
+    const own = shown === "style", all = own || shown === "painted", select = at("paint");
+    for (const option of select.options) option.disabled = option.value === "everything" ? !all && shown !== "camera" : option.value === "person" && own;
+    if (!select.matches(":active")) select.value = paint === "room" ? "room" : all ? "everything" : "person";
   }
 
   #turn(room, choose_for) {

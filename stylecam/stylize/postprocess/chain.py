@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import cast
 
 import cv2
@@ -14,7 +16,9 @@ from stylecam.media.frame import Box, Image, Size
 from stylecam.media.transforms import crop, cut, halved, resize
 from stylecam.stylize.look import Look
 from stylecam.stylize.postprocess.guided_upsample import GuidedUpsampler
+from stylecam.stylize.postprocess.parallel_rows import ParallelRows
 from stylecam.stylize.postprocess.temporal_filter import TemporalFilter
+from stylecam.stylize.postprocess.temporal_history import resized_rows
 from stylecam.stylize.postprocess.transition import TransitionStep
 from stylecam.utils.metrics import StageTimes
 
@@ -23,6 +27,9 @@ MAX_DETAIL_PIXELS = 1_100_000
 
 A picture of 1280×720 gets all there is, one of 1920×1080 that of 960×540; all of it would take four times as long.
 """
+
+PARTS = 4
+"""Parts in which such a picture is enlarged: for as many threads as `ParallelRows` has at most."""
 
 Points = npt.NDArray[np.float64]
 """N×2: x and y of each, in pixels."""
@@ -103,6 +110,7 @@ class Postprocessor:
         self._temporal_filter = TemporalFilter()
         self._detail_size = _detail_size(size)
         self._upsampler = GuidedUpsampler(self._detail_size)
+        self._rows = ParallelRows()
         self._painted_with: TransitionStep | None = None
         self._switch_count = 0
         self._before_switch: Image | None = None
@@ -158,8 +166,23 @@ class Postprocessor:
         with self._stages.time("detail") as timer:
             image = self._upsampler.enlarge(styled, small, view.at(self._detail_size))
             if self._detail_size != self._size:
-                image = cast(Image, cv2.resize(image, self._size))
+                image = self._enlarged(image)
         return image, timer.milliseconds
+
+    def _enlarged(self, image: Image) -> Image:
+        """Return `image`, of the size for detail, at the output's size; each thread enlarges a part of it."""
+        width, height = self._size
+        if height % len(image):
+            return cast(Image, cv2.resize(image, self._size))
+        result: Image = np.empty((height, width, 3), np.uint8)
+        ends = [height * part // PARTS for part in range(PARTS + 1)]
+        parts = (slice(first, last) for first, last in pairwise(ends))
+
+        def enlarge(rows: slice) -> None:
+            np.copyto(result[rows], resized_rows(image, rows, height, width))
+
+        self._rows.run_all([partial(enlarge, rows) for rows in parts])
+        return result
 
     def _compose(
         self, image: Image, view: FrameView, step: TransitionStep, last: Image | None, strength: float

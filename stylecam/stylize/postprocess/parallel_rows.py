@@ -7,10 +7,13 @@ strip is too small for OpenCV to split it once more among its own threads, which
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
+
+import cv2
 
 from stylecam.utils.resources import allowed_threads
 
@@ -56,12 +59,13 @@ class ParallelRows:
         """Call `work` with each of `todo`, on as many threads as there are `scratches`, the caller's included."""
 
         def take(scratch: _ScratchT) -> None:
-            while todo:
-                try:
-                    piece = todo.popleft()
-                except IndexError:  # another thread was faster
-                    return
-                work(piece, scratch)
+            with faster_resizing():
+                while todo:
+                    try:
+                        piece = todo.popleft()
+                    except IndexError:  # another thread was faster
+                        return
+                    work(piece, scratch)
 
         own, *others = scratches
         helping = [self._helpers.submit(take, other) for other in others]
@@ -72,6 +76,20 @@ class ParallelRows:
             wait(helping)
         for helper in helping:
             helper.result()
+
+
+@contextlib.contextmanager
+def faster_resizing() -> Iterator[None]:
+    """Let OpenCV resize with Intel's library where it has it: a third faster, off by one level at most.
+
+    The setting is the calling thread's own.
+    """
+    before = cv2.ipp.useIPP_NotExact()
+    cv2.ipp.setUseIPP_NotExact(True)
+    try:
+        yield
+    finally:
+        cv2.ipp.setUseIPP_NotExact(before)
 
 
 def _threads(pieces: int) -> int:

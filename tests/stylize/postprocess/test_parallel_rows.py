@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
+import cv2
 import pytest
 
 from stylecam.stylize.postprocess.parallel_rows import ParallelRows, strip_rows
@@ -75,3 +76,10 @@ def test_every_task_is_done_once_and_the_error_of_one_is_raised(threads: int) ->
 def test_the_rows_of_a_strip_are_a_multiple_of_8(width: int) -> None:
     assert strip_rows(width) >= 8
     assert strip_rows(width) % 8 == 0
+
+
+def test_opencv_resizes_exactly_again_when_the_work_is_done(threads: int) -> None:
+    seen: list[bool] = []
+    ParallelRows().run_all([lambda: seen.append(cv2.ipp.useIPP_NotExact())] * 3)
+    assert len(set(seen)) == 1  # on every thread alike
+    assert not cv2.ipp.useIPP_NotExact()

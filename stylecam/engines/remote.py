@@ -5,6 +5,7 @@ The server has the networks from `stylecam.models.repository`. Pictures travel a
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any, cast
@@ -51,7 +52,7 @@ _MISTAKES = (
     ("Hostname Verification", "its certificate is for another host name"),
     ("not in peer certificate", "its certificate is for another host name"),
     ("WRONG_VERSION_NUMBER", "it does not encrypt; use grpc:// in --remote"),
-    ("UNAUTHENTICATED", "it wants another --remote-token"),
+    ("UNAUTHENTICATED", "it wants a valid --remote-token"),
     ("PERMISSION_DENIED", "it does not allow this; it may want another --remote-token"),
 )
 """What gRPC says where waiting does not help, and what that means."""
@@ -89,6 +90,7 @@ class RemoteEngine(Engine):
         Raises:
             EngineUnavailableError: the client's library is not installed.
         """
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it would print on standard error what is reported here
         library = load("tritonclient.grpc", purpose=f"--engine {REMOTE}", extra=REMOTE, error=EngineUnavailableError)
         self.target = target
         self.device = target.place

@@ -168,7 +168,7 @@ def test_a_server_that_dies_with_a_picture_is_lost(bank: Model) -> None:
 def test_a_token_lets_in(server: FakeServer, bank: Model) -> None:
     server.token = "open-sesame"
     place = f"grpc://127.0.0.1:{server.port}"
-    assert "it wants another --remote-token" in complaint(RemoteEngine(RemoteTarget.parse(place)), bank)
+    assert "it wants a valid --remote-token" in complaint(RemoteEngine(RemoteTarget.parse(place)), bank)
     engine = RemoteEngine(RemoteTarget.parse(place, token="open-sesame"))
     assert engine.session(bank, *SIZE).stylize(photo(*SIZE), bank.one_hot()).shape == (40, 64, 3)
 

@@ -121,7 +121,7 @@ def test_a_server_that_does_not_let_this_computer_in_ends_the_start(server: Fake
     server.token = "open-sesame"
     with pytest.raises(EngineUnavailableError) as caught:
         Session(replace(SETTINGS, remote=f"grpc://127.0.0.1:{server.port}"), catalog).open()
-    assert str(caught.value) == f"the server 127.0.0.1:{server.port} cannot be used: it wants another --remote-token"
+    assert str(caught.value) == f"the server 127.0.0.1:{server.port} cannot be used: it wants a valid --remote-token"
 
 
 @pytest.mark.parametrize(

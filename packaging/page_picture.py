@@ -53,7 +53,7 @@ def main() -> None:
             page.goto(f"http://127.0.0.1:{PORT}/?token={TOKEN}", wait_until="domcontentloaded")
             page.locator(".tile img.painted").nth(IN_SIGHT - 1).wait_for()
             page.wait_for_timeout(SETTLE_MS)  # so that the curve shows something
-            page.screenshot(path="docs/page.jpg", type="jpeg", quality=88)
+            page.screenshot(path="docs/page.jpg", type="jpeg", quality=85)
             browser.close()
     finally:
         program.terminate()

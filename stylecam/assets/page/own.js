@@ -41,7 +41,7 @@ function offer_licences(select, present) {
 }
 
 export class Own {
-  #gallery; #toast; #alarm; #items = []; #crop = new Crop(() => this.#prepare(PAUSE_MS)); #pause = 0; #studying = false; #style = null; #improving = null; #undo = 0; #url = "";
+  #gallery; #toast; #alarm; #items = []; #crop = new Crop(() => this.#prepare()); #pause = 0; #studying = false; #style = null; #improving = null; #undo = 0; #url = "";
 
   // `toast(text)` and `alarm(text)` show a message.
   constructor(gallery, toast, alarm) {
@@ -96,7 +96,7 @@ export class Own {
     const holds_files = event => [...event.dataTransfer?.types ?? []].includes("Files");
     let inside = 0; // each element that the pointer enters says so
     const drop_here = on => document.body.classList.toggle("dropping", on);
-    addEventListener("dragenter", event => { if (holds_files(event)) { if (!inside++) this.#study(); drop_here(true); } });
+    addEventListener("dragenter", event => { if (holds_files(event)) { inside++; drop_here(true); } });
     addEventListener("dragleave", event => { if (holds_files(event) && --inside <= 0) { inside = 0; drop_here(false); } });
     addEventListener("dragover", event => event.preventDefault());
     addEventListener("drop", event => {
@@ -116,16 +116,16 @@ export class Own {
     this.#show_item();
   }
 
-  // Have the picture that is shown studied while it is still named: at once, and again once it is no longer cropped.
-  #prepare(pause = 0) {
+  // Have the picture that is shown studied while it is still named, once it is no longer cropped.
+  #prepare() {
     clearTimeout(this.#pause);
-    this.#pause = setTimeout(() => { if (at("own").open) this.#study(); }, pause);
+    this.#pause = setTimeout(() => this.#study(), PAUSE_MS);
   }
 
   // Without a picture, what learns is loaded.
   async #study() {
     const item = this.#items[0], crop = this.#crop.shares;
-    if (this.#studying) return;
+    if (this.#studying || !at("own").open) return;
     this.#studying = true;
     await send(`${PATH}/preparation${crop && `?crop=${crop}`}`, { method: "POST", body: item?.file }).catch(() => {}); // learning says itself what is wrong
     this.#studying = false;

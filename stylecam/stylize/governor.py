@@ -346,7 +346,7 @@ class Governor:
     def _what_holds(self, finer: _LadderStep | None) -> str:
         if finer is None:
             return "holding: the finest"
-        more = "detail" if not self._target.detail else f"{finer.rung.width}x{finer.rung.height}"
+        more = "detail" if finer.rung == self._target.rung else f"{finer.rung.width}x{finer.rung.height}"
         return f"holding: {more} would take {self._needs(finer)}"
 
     def _needs(self, step: _LadderStep) -> str:

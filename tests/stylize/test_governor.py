@@ -592,6 +592,8 @@ def test_a_painting_that_is_enlarged_much_becomes_finer_before_it_gets_detail(
     observe_frames(governor, 60, network=network, busy=(0.0, 0.0), detail=9.0)
     decision = governor.choose(60.0)
     assert (decision.rung, decision.detail) == (rung, detail)
+    finer = ladder(output)[ladder(output).index(rung) + 1]
+    assert decision.reason.startswith(f"holding: {finer.width}x{finer.height} would take ")
 
 
 def test_what_no_finer_rung_may_take_goes_into_detail() -> None:

@@ -52,7 +52,7 @@ FIRST_MAX_WIDTH = 512
 """The rung of the first warm-up is at most this wide, in pixels, so that it is quick on any machine."""
 SHOW_CHANGE_S = 3.0
 """For this many seconds `Decision.reason` tells why the rung changed, and after that what holds it."""
-MAX_DETAIL_GROWTH = 3.0
+MAX_DETAIL_GROWTH = 3.5
 """Detail is added to a painting that is enlarged at most so many times to the output's sides."""
 DETAIL_FADE = 0.005
 """With each frame without detail, its estimate comes by this share nearer to its least; halfway in five seconds.

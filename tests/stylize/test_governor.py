@@ -356,7 +356,7 @@ def _late(governor: Governor, rung: Rung, frames: int, now: float = 0.0) -> None
 
 def test_a_few_late_frames_step_down_at_once_with_the_reason() -> None:
     governor = Governor(ladder(HD), FPS)
-    governor.start(Rung(512, 288), 20.0)
+    governor.start(Rung(512, 288), 12.0)
     start = governor.choose(0.0).rung
     _late(governor, start, LATE_TO_STEP_DOWN)
     decision = governor.choose(0.2)
@@ -377,7 +377,7 @@ def test_late_frames_long_ago_do_not_count() -> None:
 
 def test_late_frames_of_the_old_rung_do_not_count_for_the_new_one() -> None:
     governor = Governor(ladder(HD), FPS)
-    governor.start(Rung(512, 288), 20.0)
+    governor.start(Rung(512, 288), 12.0)
     start = governor.choose(0.0).rung
     _late(governor, start, LATE_TO_STEP_DOWN)
     lowered = governor.choose(0.2).rung
@@ -578,22 +578,24 @@ def test_a_machine_too_slow_for_detail_adds_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "network", "rung", "detail"),
+    ("output", "network", "rung", "detail", "first"),
     [
-        (Size(1920, 1080), 100.0, Rung(576, 320), False),
-        (Size(1280, 720), 100.0, Rung(512, 288), True),
-        (Size(1920, 1080), 60.0, Rung(672, 376), True),
+        (Size(1920, 1080), 150.0, Rung(480, 272), False, False),
+        (Size(1920, 1080), 130.0, Rung(576, 320), False, True),
+        (Size(1280, 720), 100.0, Rung(512, 288), True, False),
+        (Size(1920, 1080), 60.0, Rung(672, 376), True, False),
     ],
 )
 def test_a_painting_that_is_enlarged_much_becomes_finer_before_it_gets_detail(
-    output: Size, network: float, rung: Rung, detail: bool
+    output: Size, network: float, rung: Rung, detail: bool, first: bool
 ) -> None:
     governor = Governor(ladder(output), FPS)
     observe_frames(governor, 60, network=network, busy=(0.0, 0.0), detail=9.0)
     decision = governor.choose(60.0)
     assert (decision.rung, decision.detail) == (rung, detail)
     finer = ladder(output)[ladder(output).index(rung) + 1]
-    assert decision.reason.startswith(f"holding: {finer.width}x{finer.height} would take ")
+    more = "detail" if first else f"{finer.width}x{finer.height}"
+    assert decision.reason.startswith(f"holding: {more} would take ")
 
 
 def test_what_no_finer_rung_may_take_goes_into_detail() -> None:

@@ -335,6 +335,16 @@ def test_the_room_is_painted_shown_blurred_or_in_one_colour(visit: Visit) -> Non
     wait_for("all of it", lambda: (host.state()["paint"], host.state()["room"]) == ("everything", "camera"))
 
 
+def test_a_room_that_is_hidden_just_after_it_was_shown_stays_hidden(visit: Visit) -> None:
+    """To show the room takes two actions, and the second must not undo the choice that came between."""
+    visit.page.evaluate("""() => {
+        document.querySelector("[data-room=camera]").click(); document.querySelector("[data-room=blur]").click() }""")
+    visit.page.wait_for_selector("[data-room=blur][aria-pressed=true]", state="attached")
+    visit.page.select_option("#framing", "gentle")  # sent after whatever was pending
+    wait_for("what came last", lambda: visit.host.state()["framing"] == "gentle")
+    assert visit.host.state()["room"] == "blur:0.6"
+
+
 def test_who_is_painted_the_framing_and_the_face_are_chosen(visit: Visit) -> None:
     visit.host.do("room", value="blur")
     visit.page.select_option("#paint", "room")

@@ -7,7 +7,7 @@ const SLIDE_MS = 60;
 const at = id => document.getElementById(id);
 
 export class Room {
-  #ask; #later = 0;
+  #ask; #later = 0; #chosen = 0;
 
   // `ask(action, arguments)` sends an action; `choose_for(on)` says whether the gallery chooses for the room.
   constructor(ask, choose_for) {
@@ -49,12 +49,13 @@ export class Room {
 
   // The room painted like the person, or as the camera sees it, takes two actions; others take one.
   async #choose(kind) {
-    if (kind === "painted") return await this.#ask("paint", { value: "everything" }) && this.#set("camera");
-    if (kind === "camera") return await this.#ask("paint", { value: "person" }) && this.#set("camera");
-    return this.#set(kind === "blur" ? `blur:${at("room-blur").value / 100}` : `color:${at("room-color").value}`);
+    const paint = { painted: "everything", camera: "person" }[kind];
+    if (!paint) return this.#set(kind === "blur" ? `blur:${at("room-blur").value / 100}` : `color:${at("room-color").value}`);
+    const chosen = ++this.#chosen;  // the second action must not undo what is chosen meanwhile
+    return await this.#ask("paint", { value: paint }) && chosen === this.#chosen && this.#set("camera");
   }
 
-  #set(value) { return this.#ask("room", { value }); }
+  #set(value) { this.#chosen++; return this.#ask("room", { value }); }
 
   #list(paths, chosen) {
     const select = at("room-picture");

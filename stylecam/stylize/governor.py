@@ -364,11 +364,12 @@ class Governor:
         return next((step for step in self._steps if step > self._target), None)
 
     def _held_step(self) -> _LadderStep | None:
-        """Return the step no finer than the rung that held before; None if none is known."""
+        """Return the step no finer than the rung that held before, maybe without detail; None if none is known."""
         if self._held is None:
             return None
         area = self._held.megapixels
-        return max((step for step in self._steps if step.rung.megapixels <= area), default=None)
+        finest = max((step.rung for step in self._steps if step.rung.megapixels <= area), default=None)
+        return next((step for step in self._steps if step.rung == finest), None)
 
     def _finest_within(self, share: float) -> _LadderStep:
         """Return the finest step predicted to need no more than `share` of the budget, or the coarsest."""

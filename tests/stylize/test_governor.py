@@ -151,6 +151,14 @@ def test_a_rung_that_held_in_another_ladder_stands_for_the_one_of_its_area() -> 
     assert 0.7 * Rung(512, 288).megapixels < rung.megapixels <= Rung(512, 288).megapixels
 
 
+def test_a_rung_that_may_have_held_without_detail_is_begun_without() -> None:
+    first = next(rung for rung in ladder(HD) if has_detail(rung))
+    machine = SimulatedMachine(per_megapixel=200.0, fixed_ms=8.0, detail_ms=12.0).start().play(60)
+    assert (machine.rung, machine.detail) == (first, False)
+    again = Governor(ladder(HD), FPS, held=first)
+    assert SimulatedMachine(per_megapixel=200.0, governor=again).start().detail is False
+
+
 def test_a_rung_that_the_warm_up_rules_out_is_not_begun_with() -> None:
     plain, hinted = Governor(ladder(HD), FPS), Governor(ladder(HD), FPS, held=Rung(1280, 720))
     for governor in (plain, hinted):

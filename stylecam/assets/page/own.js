@@ -148,7 +148,7 @@ export class Own {
     const shown = this.#crop.show(item, this.#url);
     this.#prepare();
     await shown;
-    at("own-name").select();
+    if (at("own-name").value === item.title) at("own-name").select();  // not over what is typed already
   }
 
   // Learn the picture that is shown, or all that wait, with the artist and the licence of this one.
